@@ -149,7 +149,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual_s = 0.0
         super().__init__(_LeapingSelector(self._advance))
-        self.set_default_executor(_InlineExecutor())  # type: ignore[arg-type]
+        self.set_default_executor(_InlineExecutor())
 
     def _advance(self, seconds: float) -> None:
         self._virtual_s += seconds

@@ -7,7 +7,7 @@ absent: neither zero nor false. Array elements that are absent are NaN.
 from __future__ import annotations
 
 from enum import Enum, StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -252,3 +252,65 @@ class Refusal(msgspec.Struct, frozen=True):
     atr: float | None = None
     flags: tuple[str, ...] = ()
     evidence: dict[str, float | str | None] = {}
+
+
+class Indicators(msgspec.Struct, frozen=True, eq=False):
+    """Indicator bundle of one symbol and timeframe, aligned with its candles; NaN is absent (warm-up, section 1.7).
+
+    All arrays have the length of the candles. `vr` compares a bar with the median of the 20 before it.
+    """
+
+    atr: F64  # Wilder 14
+    ema5: F64
+    ema9: F64
+    ema13: F64
+    ema20: F64
+    ema21: F64
+    ema50: F64
+    ema100: F64
+    ema200: F64
+    adx: F64
+    plus_di: F64
+    minus_di: F64
+    rsi: F64
+    bb_upper: F64
+    bb_lower: F64
+    bb_width: F64
+    bb_rank: F64
+    atr_rank: F64  # rank of ATR% in 90
+    vr: F64
+
+
+class ZoneSource(Protocol):
+    """Builds the dear inputs of a symbol when a candidate asks for them; the same answer each time."""
+
+    def zones(self) -> ZoneSet: ...
+
+
+class ZoneSet(msgspec.Struct, frozen=True, eq=False):
+    """Zones of one symbol as of one close, sorted by mid; queries in `strategies.zones.query`."""
+
+    symbol: str
+    as_of_ms: int
+    origin: str
+    zones: tuple[Zone, ...]
+    reason: str = ""  # why it is empty
+
+
+class MarketSnapshot(msgspec.Struct, frozen=True, eq=False):
+    """Everything one decision may read: one symbol at one close. Nothing in it is later than `t_ms`."""
+
+    symbol: str
+    t_ms: int
+    bars: dict[str, Candles]
+    ind: dict[str, Indicators]
+    regime: Regime
+    source: ZoneSource
+    filters: Filters
+    btc: BtcContext | None = None
+    book: BookFlow | None = None
+    doi_pct: float | None = None
+    funding_z: float | None = None
+    spread: float | None = None  # price units
+    flow_estimated: bool = False  # taker volume was put in place by the close location (ruling 31)
+    quote_rank: int | None = None  # 1 = highest 24 h quote volume

@@ -34,7 +34,13 @@ class OrderStatus(StrEnum):
 
 
 _TERMINAL = frozenset(
-    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.FINISHED}
+    {
+        OrderStatus.FILLED,
+        OrderStatus.CANCELED,
+        OrderStatus.EXPIRED,
+        OrderStatus.REJECTED,
+        OrderStatus.FINISHED,
+    }
 )
 
 
@@ -192,7 +198,12 @@ class PrivateStreamReady(msgspec.Struct, frozen=True, tag=True):
 
 
 AccountEvent = (
-    OrderChanged | ConditionalChanged | PositionChanged | WalletChanged | PrivateStreamLost | PrivateStreamReady
+    OrderChanged
+    | ConditionalChanged
+    | PositionChanged
+    | WalletChanged
+    | PrivateStreamLost
+    | PrivateStreamReady
 )
 
 
