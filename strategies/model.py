@@ -280,6 +280,10 @@ class Indicators(msgspec.Struct, frozen=True, eq=False):
     atr_rank: F64  # rank of ATR% in 90
     vr: F64
 
+    def slice(self, start: int, stop: int) -> Indicators:
+        """Bars start..stop-1 as views: what was known then, for every value looks back only."""
+        return Indicators(**{name: getattr(self, name)[start:stop] for name in self.__struct_fields__})
+
 
 class ZoneSource(Protocol):
     """Builds the dear inputs of a symbol when a candidate asks for them; the same answer each time."""
