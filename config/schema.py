@@ -199,12 +199,31 @@ class Secrets(msgspec.Struct, frozen=True):
     telegram_token: str = ""
 
     def __repr__(self) -> str:
-        shown = ", ".join(
-            f"{name}={'***' if getattr(self, name) else '(none)'}" for name in self.__struct_fields__
-        )
+        shown = ", ".join(f"{name}={'***' if getattr(self, name) else '(none)'}" for name in self.__struct_fields__)
         return f"Secrets({shown})"
 
 
 def decimal_of(value: float) -> Decimal:
     """A setting as exact decimal, by its printed form."""
     return Decimal(repr(value))
+
+
+class Settings(Section, frozen=True):
+    """Everything that may be set."""
+
+    venue: Venue = "paper"
+    mode: DeskMode = "signals"
+    account: AccountSettings = AccountSettings()
+    venues: VenueSettings = VenueSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
+    universe: UniverseSettings = UniverseSettings()
+    history: HistorySettings = HistorySettings()
+    books: BookSettings = BookSettings()
+    approval: ApprovalSettings = ApprovalSettings()
+    risk: RiskSettings = RiskSettings()
+    exits: ExitSettings = ExitSettings()
+    store: StoreSettings = StoreSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    sim: SimSettings = SimSettings()
+    log: LogSettings = LogSettings()

@@ -69,7 +69,7 @@ class SystemClock:
 
     async def sleep_until(self, at_ms: int) -> None:
         # Short naps: the rate may change (a held or quickened demo) while we wait.
-        while (left_ms := at_ms - self.now_ms()) > 0:
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - time is polled, no event marks it
             await asyncio.sleep(min(left_ms / max(self._rate, 1e-9) / 1000.0, 0.25))
 
     def follow(self, server_ms: float, at_mono_ms: float, rate: float | None = None) -> float:

@@ -1,7 +1,6 @@
 """What may go wrong, as one tree.
 
     DeskError
-      ConfigError(problems)              the operator mends a file; exit 2
       ExchangeError
         Transient(reason)                a read failed and may be tried again
         Throttled(until_ms, banned)      budget used up, cooling or ban; the lane waits
@@ -16,42 +15,15 @@
       InvariantBroken(what)              a bug; the engine goes into safe mode
 
 Failures carry facts as attributes and build their text when asked for it. Refusals, holds and waits are
-return values, never exceptions. Foreign exceptions are translated once, at the transport and the store.
+return values, never exceptions. What is wrong with the settings is `config.ConfigError`, one floor below. Foreign
+exceptions are translated once, at the transport and the store.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 
 class DeskError(Exception):
     """Base of everything the desk itself raises."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong in the settings, at the place where it is to be mended."""
-
-    file: str
-    line: int
-    column: int
-    key: str
-    message: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}  {self.key}  {self.message}"
-
-
-class ConfigError(DeskError):
-    """All problems of the settings at once, so that one pass mends them."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__(problems)
-        self.problems = problems
-
-    def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
 
 
 class ExchangeError(DeskError):

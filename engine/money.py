@@ -1,8 +1,8 @@
 """The one door between float64 analysis and Decimal money.
 
 Everything the exchange receives passes through an `Instrument`, rounded by intent: entries to the nearest tick,
-stops away from the entry on the wide side, targets toward the entry, quantities down to the step. Floats enter by `repr`, never by
-arithmetic.
+stops away from the entry on the wide side, targets toward the entry, quantities down to the step. Floats enter by
+`repr`, never by arithmetic.
 """
 
 from __future__ import annotations

@@ -171,5 +171,6 @@ Reply = Done | Refused
 
 AnyCommand = (
     ApproveSignal | RejectSignal | SnoozeSignal | PreviewTicket | Pause | Resume | Halt | SetMode | BlockSymbol
-    | UnblockSymbol | FocusSymbol | MoveStop | ClosePosition | Flatten | Kill | Reconcile | SetSpeed | Query | StopEngine
+    | UnblockSymbol | FocusSymbol | MoveStop | ClosePosition | Flatten | Kill | Reconcile | SetSpeed | Query
+    | StopEngine
 )  # fmt: skip

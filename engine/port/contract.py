@@ -19,9 +19,7 @@ class EnginePort(Protocol):
         """Ask for something; a refusal is a value. Raises `ConnectionError` when the engine is gone."""
         ...
 
-    def watch(
-        self, topic: str, max_hz: float = 4.0, args: Mapping[str, str] | None = None
-    ) -> AsyncIterator[AnyView]:
+    def watch(self, topic: str, max_hz: float = 4.0, args: Mapping[str, str] | None = None) -> AsyncIterator[AnyView]:
         """Newest view of a topic, at most `max_hz` times a second, only when it changed; slow readers skip.
 
         `args` narrows a topic: {"symbol": ...} for book, chart ({"tf": ...} too) and regime, {"signal_id": ...} for

@@ -1,7 +1,7 @@
 """What a seat may see: the latest value of a topic. Built only while somebody watches.
 
-Prices are text with the decimals of their tick, ratios are floats, None is unknown. `as_of_ms` is exchange time,
-`built_mono_ms` machine time of the engine; `age_ms` fields were measured on the machine's clock when the view was built.
+Prices are text with the decimals of their tick, ratios are floats, None is unknown. `as_of_ms` is exchange time;
+`age_ms` fields were measured on the machine's clock when the view was built.
 """
 
 from __future__ import annotations
