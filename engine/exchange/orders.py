@@ -176,7 +176,7 @@ class PositionChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class WalletChanged(msgspec.Struct, frozen=True, tag=True):
-    """ACCOUNT_UPDATE row of the wallet; `delta` is set for funding and transfers, `symbol` where the event names one."""
+    """ACCOUNT_UPDATE row of the wallet; `delta` is set for funding and transfers, `symbol` where one is named."""
 
     wallet: Decimal
     delta: Decimal
