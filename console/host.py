@@ -72,14 +72,21 @@ def spawn(start: EngineStart) -> subprocess.Popen[bytes]:
 def environment_of(overrides: Mapping[str, Any]) -> dict[str, str]:
     """Overrides as the environment variables that stand for them."""
     return {
-        "PERPDECK__" + key.upper().replace(".", "__"): yaml.safe_dump(value, default_flow_style=True).strip().removesuffix("...").strip()
+        f"PERPDECK__{key.upper().replace('.', '__')}": _scalar(value)
         for key, value in overrides.items()
         if value is not None
     }  # fmt: skip
 
 
+def _scalar(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True).strip().removesuffix("...").strip()
+
+
 async def wait_ready(home: Path, process: subprocess.Popen[bytes], actor: str, read_only: bool = False) -> PortClient:
-    """The port of the engine just started. Raises EngineDidNotStart, or TimeoutError when it neither ends nor answers."""
+    """The port of the engine just started.
+
+    Raises EngineDidNotStart when the process ended, TimeoutError when it neither ends nor answers.
+    """
     async with asyncio.timeout(START_TIMEOUT_S):
         while True:
             with contextlib.suppress(ConnectionError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
@@ -30,8 +30,15 @@ from engine.port.commands import (
 SIGNAL_STATES = ("pending", "approved", "rejected", "expired", "refused", "closed")
 
 
-def _who() -> dict[str, str]:
-    return {"id": command_id(), "actor": actor()}
+class Who(TypedDict):
+    """What every command starts with."""
+
+    id: str
+    actor: str
+
+
+def _who() -> Who:
+    return Who(id=command_id(), actor=actor())
 
 
 def _clock(ms: int) -> str:
@@ -79,9 +86,8 @@ def show(call: Invocation, signal_id: str) -> None:
 def explain(call: Invocation, signal_id: str) -> None:
     """Every component with its raw input and points, their sum, and what would flip the verdict."""
     value = query(call, "signal", id=signal_id)
-    lines = [
-        f"{value['symbol']} {value['side']} {value['strategy']} {value['mode'] or ''}  {value['state']}  {value.get('reason') or ''}"
-    ]
+    words = (value[name] or "" for name in ("symbol", "side", "strategy", "mode", "state", "reason"))
+    lines = ["  ".join(words)]
     terms = [*value["components"], *value["modifiers"]]
     lines.append(
         table(("term", "input", "points"), [(t["name"], _num(t["input"]), f"{t['points']:+g}") for t in terms])
@@ -157,7 +163,8 @@ def positions(call: Invocation) -> None:
     rows = query(call, "positions")
     cells = [
         (row["symbol"], row["side"], row["quantity"], row["entry"], row["mark"] or "?", row["stop"] or "NONE",
-         "yes" if row["protected"] else "NO", " ".join(t["state"] for t in row["tiers"]), _num(row["r_now"]), row["state"])
+         "yes" if row["protected"] else "NO", " ".join(t["state"] for t in row["tiers"]), _num(row["r_now"]),
+         row["state"])
         for row in rows
     ]  # fmt: skip
     head = ("symbol", "side", "quantity", "entry", "mark", "stop", "protected", "tiers", "R", "state")

@@ -10,7 +10,7 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SHAPE = re.compile(r"^(\d+(?:\.\d+)?)([smhd]?)$")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A length of time, in seconds."""
 
     name = "duration"

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,6 +19,10 @@ from console.cli.seat import actor, ask, command_id, query
 from engine.port.address import engine_pid, socket_path
 from engine.port.client import PortClient
 from engine.port.commands import StopEngine
+
+if TYPE_CHECKING:
+    from console.memory import SeatMemory
+    from console.options import ConsoleOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEMO_SPEED_SCREEN = 20.0
@@ -225,9 +229,7 @@ def _start_and_show(call: Invocation, overrides: dict[str, Any], given: dict[str
     process = spawn(start)
 
     async def open_port() -> PortClient:
-        return await wait_ready(
-            call.home, process, f"console:{os.environ.get('USER', 'local')}", bool(given.get("read_only"))
-        )
+        return await wait_ready(call.home, process, screen_actor(), bool(given.get("read_only")))
 
     try:
         return _screen(call, given, open_port, demo=demo)
@@ -239,33 +241,62 @@ def _start_and_show(call: Invocation, overrides: dict[str, Any], given: dict[str
 
 def _show(call: Invocation, given: dict[str, Any], *, demo: bool) -> int:
     async def open_port() -> PortClient:
-        return await PortClient.connect(
-            socket_path(call.home), f"console:{os.environ.get('USER', 'local')}", bool(given.get("read_only"))
-        )
+        return await PortClient.connect(socket_path(call.home), screen_actor(), bool(given.get("read_only")))
 
     return _screen(call, given, open_port, demo=demo)
 
 
-def _screen(call: Invocation, given: dict[str, Any], open_port: Callable[[], Any], *, demo: bool) -> int:
-    from console.app import ConsoleOptions, PerpdeckApp
+def _screen(
+    call: Invocation, given: dict[str, Any], open_port: Callable[[], Awaitable[PortClient]], *, demo: bool
+) -> int:
+    from console.app import PerpdeckApp
+    from console.memory import SeatMemory
 
-    settings = call.load(_look(given)).settings.console
-    options = ConsoleOptions(
-        theme=settings.theme, ascii=settings.ascii, link=settings.link, red_up=settings.red_up, bell=settings.bell,
-        keys=dict(settings.keys), read_only=bool(given.get("read_only")), demo=demo, timezone=settings.timezone,
-        color=not call.no_color and not call.environment.get("NO_COLOR"),
-    )  # fmt: skip
+    memory = SeatMemory(call.home / "seat.json")
+    options = screen_choices(call, given, open_port, memory, demo=demo)
 
-    async def go() -> str | None:
+    async def go() -> None:
         client = await open_port()
         try:
-            app = PerpdeckApp(client, options, reconnect=open_port)
-            await app.run_async(mouse=False)
-            return app.farewell
+            await PerpdeckApp(client, options).run_async(mouse=False)
         finally:
+            memory.save()
             with contextlib.suppress(ConnectionError):
                 await client.close()
 
-    farewell = asyncio.run(go())
-    call.say(farewell or "the engine goes on; perpdeck attach returns to it, perpdeck stop ends it")
+    asyncio.run(go())
+    if engine_pid(call.home) is not None:
+        call.say("the engine goes on; perpdeck attach returns to it, perpdeck stop ends it")
     return int(Exit.OK)
+
+
+def screen_choices(
+    call: Invocation,
+    given: dict[str, Any],
+    open_port: Callable[[], Awaitable[PortClient]] | None,
+    memory: SeatMemory,
+    *,
+    demo: bool,
+) -> ConsoleOptions:
+    """What settings and flags decide about a screen."""
+    from console.options import ConsoleOptions
+
+    settings = call.load(_look(given)).settings.console
+    return ConsoleOptions(
+        theme=settings.theme, ascii=settings.ascii or not _unicode(call), link=settings.link, red_up=settings.red_up,
+        keys=dict(settings.keys), read_only=bool(given.get("read_only")), demo=demo, tour=demo and memory.first_time,
+        actor=screen_actor(), reconnect=open_port, notices_after=memory.notices_after, seen=memory.saw,
+        history=memory.history, no_color=call.no_color or bool(call.environment.get("NO_COLOR")),
+    )  # fmt: skip
+
+
+def screen_actor() -> str:
+    """Who sits at this screen, for the record."""
+    return f"console:{os.environ.get('USER') or 'local'}"
+
+
+def _unicode(call: Invocation) -> bool:
+    """Whether the locale can show our glyphs; LANG=C cannot."""
+    names = (call.environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    chosen = next((name for name in names if name), "C")
+    return "utf" in chosen.lower()

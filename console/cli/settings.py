@@ -79,7 +79,7 @@ def _rows(loaded: Loaded) -> list[tuple[str, Any, str]]:
     from config.validate import schema_keys
 
     rows = []
-    for key, _, default in schema_keys(Settings):
+    for key, _, _ in schema_keys(Settings):
         value: Any = loaded.settings
         for part in key.split("."):
             value = getattr(value, part)
