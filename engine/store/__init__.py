@@ -1,0 +1,1 @@
+"""What must survive: typed rows in two databases, one writer thread each."""
