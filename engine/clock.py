@@ -111,7 +111,7 @@ class VirtualClock:
             await asyncio.sleep(left_ms / 1000.0)
 
 
-class _InlineExecutor(Executor):
+class InlineExecutor(Executor):
     """Runs work at once on the calling thread, so that virtual time stays deterministic."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -149,7 +149,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual_s = 0.0
         super().__init__(_LeapingSelector(self._advance))
-        self.set_default_executor(_InlineExecutor())
+        self.set_default_executor(InlineExecutor())
 
     def _advance(self, seconds: float) -> None:
         self._virtual_s += seconds
