@@ -102,7 +102,7 @@ async def test_lazy_rows_arrive_with_the_next_batch(trading_url: str) -> None:
         assert journal.waiting == 1
         keeping = asyncio.create_task(journal.run())
         async with asyncio.timeout(10):
-            while not (held := await TradingQueries(reader).cooldowns()):
+            while not (held := await TradingQueries(reader).cooldowns()):  # noqa: ASYNC110 - no event marks it
                 await asyncio.sleep(0.01)
         keeping.cancel()
         assert [row.until_ms for row in held] == [10]
