@@ -58,6 +58,13 @@ class MarketSide(Protocol):
         """(best bid, best ask)."""
         ...
 
+    def ladder(self, symbol: str, side: str, limit: int) -> list[Level]:
+        """Up to `limit` displayed levels a taker on `side` would meet, best first; nothing is consumed.
+
+        What an all-or-nothing order and an order priced by the queue must know before they may trade.
+        """
+        ...
+
     def take(self, symbol: str, side: str, qty: Decimal, worst: Decimal | None, now_ms: int) -> list[Level]:
         """Walk the displayed book as a taker on `side` (BUY lifts asks); never beyond `worst`.
 
