@@ -198,12 +198,7 @@ class PrivateStreamReady(msgspec.Struct, frozen=True, tag=True):
 
 
 AccountEvent = (
-    OrderChanged
-    | ConditionalChanged
-    | PositionChanged
-    | WalletChanged
-    | PrivateStreamLost
-    | PrivateStreamReady
+    OrderChanged | ConditionalChanged | PositionChanged | WalletChanged | PrivateStreamLost | PrivateStreamReady
 )
 
 
