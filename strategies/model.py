@@ -172,6 +172,7 @@ class Zone(msgspec.Struct, frozen=True):
     lifecycle: Literal["candidate", "active", "key"] = "active"
     touches: int = 0
     valid_touches: int = 0
+    valid_since_flip: int = 0
     reaction_med_atr: float | None = None
     last_touch_ms: int | None = None
     freshness: float = 0.0
