@@ -6,7 +6,7 @@ is a share of volume over a few stated bars, in [-1, +1], and absent where taker
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -31,6 +31,7 @@ class FlowParams(Params, frozen=True):
     book_min: Positive = 0.05
     book_share: Share = 0.80
     book_healthy: Share = 0.80
+    estimate: Literal["off", "close_location"] = "off"  # stand-in for missing taker volume, never live (ruling 31)
 
 
 DEFAULTS: Final = FlowParams()

@@ -16,3 +16,9 @@ AtLeastOne = Annotated[int, Meta(ge=1)]
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Parameters of one rule; every default of the rules is named here, never inline."""
+
+
+class Switchable(Params, frozen=True):
+    """Parameters of a strategy; one that is not enabled is not asked."""
+
+    enabled: bool = True

@@ -52,7 +52,8 @@ class Facts(msgspec.Struct, frozen=True):
     doi_pct: float | None = None
     small: bool = False  # outside the top twenty by volume
     book: bool | None = None
-    trend_adx: float | None = None  # 4h ADX while the regime trends in the trade direction, else None
+    adx: float | None = None  # 4h
+    trend_with: bool = False  # the regime trends in the trade direction
     rsi: float | None = None
     divergence_15m: bool | None = None
     divergence_1h: bool | None = None
@@ -110,8 +111,7 @@ def _modifiers(family: Family, side: int, facts: Facts, params: ScoringParams) -
         _number("open_interest", facts.doi_pct, doi_holds, 1.0),
         _answer("book", facts.book, 1.0),
         None if reverts else _number(
-            "adx", facts.trend_adx, facts.trend_adx is not None and facts.trend_adx > params.adx_strong, 1.0,
-            note="regime does not trend with the trade",
+            "adx", facts.adx, facts.trend_with and facts.adx is not None and facts.adx > params.adx_strong, 1.0
         ),
         _number("rsi_extreme", facts.rsi, extreme, 0.5) if reverts else None,
         _divergence(facts),
@@ -131,13 +131,10 @@ def _against(change: float | None, params: ScoringParams) -> bool:
     return change is not None and change <= -params.btc_against_pct
 
 
-def _number(
-    name: str, value: float | None, holds: bool, points: float, *, absent: bool = False, note: str = "absent"
-) -> ComponentScore:
-    missing = absent or value is None
-    return ComponentScore(
-        name, None if missing else value, points if holds and not missing else 0.0, note if missing else ""
-    )
+def _number(name: str, value: float | None, holds: bool, points: float, *, absent: bool = False) -> ComponentScore:
+    if absent or value is None:
+        return ComponentScore(name, None, 0.0, "absent")
+    return ComponentScore(name, value, points if holds else 0.0)
 
 
 def _answer(name: str, holds: bool | None, points: float) -> ComponentScore:

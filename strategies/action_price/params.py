@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from strategies.params import AtLeastOne, Count, NotNegative, Params, Positive
+from strategies.params import AtLeastOne, Count, NotNegative, Params, Positive, Switchable
 
 
 class ComponentWeights(Params, frozen=True):
@@ -23,10 +23,9 @@ class ComponentWeights(Params, frozen=True):
     initiator_wick: NotNegative = 1.0
 
 
-class ActionPriceParams(Params, frozen=True):
+class ActionPriceParams(Switchable, frozen=True):
     """Pattern, score, entry plan, levels and gates of the EMA200 body cross."""
 
-    enabled: bool = True
     confirm_buffer_atr: NotNegative = 0.0
     depth_mode: Literal["proximity", "legacy"] = "proximity"
     weights: ComponentWeights = ComponentWeights()

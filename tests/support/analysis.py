@@ -27,6 +27,7 @@ from strategies.model import (
 )
 
 START_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC
+STILL = BtcContext(change_pct=0.0)
 Bar = tuple[float, float, float, float]  # open, high, low, close
 
 
@@ -91,7 +92,7 @@ def snapshot(
     symbol: str = "TESTUSDT",
     source: Zones | None = None,
     state: Regime | None = None,
-    btc: BtcContext | None = BtcContext(change_pct=0.0),
+    btc: BtcContext | None = STILL,
     t_ms: int | None = None,
     tf: str = "15m",
     tick: float = 0.01,
