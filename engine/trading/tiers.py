@@ -15,6 +15,7 @@ from engine.trading.plan import ExitPlan
 from engine.trading.position_state import RUNNER, Position, Tier
 
 _DROP_BELOW_R = 1.2
+_LEVEL_FROM_R, _LEVEL_TO_R = 1.0, 3.0
 
 
 def tier_prices(
@@ -27,17 +28,24 @@ def tier_prices(
     """
     r0 = side * (entry - stop)
     tp1 = instrument.target_price(entry + side * r0 * decimal(exits.tp1_r), side)
-    tp2_r = exits.tp2_r
-    raw = entry + side * r0 * decimal(tp2_r)
-    if exits.tp2_price is not None and r0 > 0:
-        level = decimal(exits.tp2_price)
-        level_r = float(side * (level - entry) / r0)
-        if 1.0 <= level_r <= 3.0:
-            raw, tp2_r = level, level_r
-    tp2 = instrument.target_price(raw, side)
-    if tp2_r < _DROP_BELOW_R or side * (tp2 - tp1) <= 0:
+    second_r = second_target_r(entry, stop, exits, side)
+    if second_r is None:
         return tp1, None
-    return tp1, tp2
+    at_level = exits.tp2_price is not None and second_r != exits.tp2_r
+    raw = decimal(exits.tp2_price or 0.0) if at_level else entry + side * r0 * decimal(second_r)
+    tp2 = instrument.target_price(raw, side)
+    return tp1, tp2 if side * (tp2 - tp1) > 0 else None
+
+
+def second_target_r(entry: Decimal, stop: Decimal, exits: ExitPlan, side: Side) -> float | None:
+    """R of the second target, or None when it is dropped for being nearer than 1.2 R."""
+    r0 = float(side * (entry - stop))
+    second_r = exits.tp2_r
+    if exits.tp2_price is not None and r0 > 0:
+        level_r = side * (exits.tp2_price - float(entry)) / r0
+        if _LEVEL_FROM_R <= level_r <= _LEVEL_TO_R:
+            second_r = level_r
+    return second_r if second_r >= _DROP_BELOW_R else None
 
 
 def lay_tiers(
