@@ -88,7 +88,9 @@ def on_too_many(gate: Gate, pool: Pool, retry_after_ms: int | None, now_ms: int)
     """429: the pool cools as long as the exchange says, else to the next full window."""
     window_ms = 10_000 if pool is Pool.ORDERS_10S else MINUTE_MS
     until_ms = now_ms + retry_after_ms if retry_after_ms is not None else (now_ms // window_ms + 1) * window_ms
-    refused = (*(at for at in gate.refused_ms if now_ms - at <= REFUSAL_MEMORY_MS), now_ms)
+    refused = tuple(at for at in gate.refused_ms if now_ms - at <= REFUSAL_MEMORY_MS)
+    if gate.cooling.get(pool, 0) <= now_ms:  # answers to requests that were on the wire already are one refusal
+        refused = (*refused, now_ms)
     off_until_ms = until_ms + BACKGROUND_AFTER_COOLING_MS
     if len(refused) > REFUSALS_TOLERATED:
         off_until_ms = max(off_until_ms, now_ms + BACKGROUND_OFF_MS)
@@ -109,6 +111,8 @@ def on_banned(gate: Gate, message: str, retry_after_ms: int | None, now_ms: int)
         until_ms = int(found.group(1))
     elif retry_after_ms is not None:
         until_ms = now_ms + retry_after_ms
+    elif gate.closed is GateState.BANNED and gate.until_ms > now_ms:
+        until_ms = gate.until_ms
     else:
         until_ms = now_ms + min(FIRST_BAN_MS * 2**guessed, LONGEST_BAN_MS)
         guessed += 1
