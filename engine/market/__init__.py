@@ -1,0 +1,1 @@
+"""What the market says: books, bars, closes and the symbols worth watching."""
