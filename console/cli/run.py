@@ -71,8 +71,10 @@ def run(call: Invocation, **given: Any) -> int:
     _refuse_second(call.home)
     if given["inline"]:
         from console.engine_process import run_inline
+        from console.memory import SeatMemory
 
-        return run_inline(call.load({**overrides, **_look(given)}), call.home, read_only=given["read_only"])
+        memory = SeatMemory(call.home / "seat.json")
+        return run_inline(call.load(overrides), call.home, screen_choices(call, given, None, memory, demo=False))
     return _start_and_show(call, overrides, given, demo=False)
 
 
