@@ -81,7 +81,10 @@ def donchian(candles: Candles, bars: int, *, display: bool = False) -> tuple[F64
 
     A breakout is tested against the channel before the bar, which a close could otherwise never exceed.
     """
-    upper, lower = talib.MAX(candles.high, bars), talib.MIN(candles.low, bars)
+    if bars == 1:
+        upper, lower = candles.high, candles.low
+    else:
+        upper, lower = talib.MAX(candles.high, bars), talib.MIN(candles.low, bars)
     if display:
         return upper, lower
     return _later(upper), _later(lower)
