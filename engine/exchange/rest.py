@@ -292,6 +292,8 @@ def decode(body: bytes, shape: type[T]) -> T:
         decoder = _decoders[shape] = msgspec.json.Decoder(shape, strict=False)
     try:
         result: T = decoder.decode(body)
+        if shape is msgspec.Raw:
+            msgspec.json.decode(body)  # taken over unread, but not unchecked
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise bad_payload(body, error) from error
     return result
