@@ -1,0 +1,201 @@
+"""The screen: theme, feed, beat, screens. It holds no business logic and no truth of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from textual import events
+from textual.app import App
+from textual.driver import Driver
+
+from console.alerts import Alert, Alerts, osc9
+from console.beat import Governor, Metered, Reading
+from console.feed import Feed
+from console.keymap import Keymap
+from console.options import ConsoleOptions
+from console.panes.status import LinkState
+from console.screens.desk import DeskScreen, symbol_entries
+from console.screens.dialog import Dialog
+from console.screens.find import Entry
+from console.submit import Submitter
+from engine.port import commands as ask
+from engine.port.contract import EnginePort
+from engine.port.notices import AnyNotice
+
+_KEPT_NOTICES = 2_000
+_TOAST: dict[str, Literal["error", "warning"]] = {"danger": "error", "warn": "warning"}
+
+
+class PerpdeckApp(App[None], inherit_bindings=False):
+    """One seat at the desk. Leaving it leaves the engine running."""
+
+    CSS_PATH = Path(__file__).with_name("console.tcss")
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "perpdeck"
+
+    def __init__(self, port: EnginePort, options: ConsoleOptions, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver_class, ansi_color=True)
+        self.options = options
+        self.keymap = Keymap(options.keys)
+        self.mono_s = options.mono_s or _loop_time
+        self.governor = Governor(options.link)
+        self.feed = Feed(port, self.mono_s, self.governor.link, options.reconnect)
+        self.feed.on_notice = self._on_notice
+        self.feed.last_seq = options.notices_after or 0
+        self.submitter = Submitter(self.feed, self.say, self.mono_s, read_only=options.read_only)
+        self.alerts = Alerts(self.mono_s)
+        self.notices: deque[AnyNotice] = deque(maxlen=_KEPT_NOTICES)
+        self.meter: Metered | None = None
+        self.desk = DeskScreen(self)
+        self._message: tuple[str, str, float] | None = None
+        self._paint_ms = 0.0
+        self._hung = False
+        self.theme = "ansi-dark"
+
+    def show(self) -> None:
+        """Run on this terminal, without mouse reporting."""
+        self.run(mouse=False)
+
+    def on_mount(self) -> None:
+        self._meter_driver()
+        self.push_screen(self.desk)
+        self.run_worker(self.feed.run(), name="feed", exit_on_error=True)
+        self.run_worker(self._beat(), name="beat", exit_on_error=True)
+
+    def _meter_driver(self) -> None:
+        """Put the meter between the driver's writer thread and the terminal."""
+        thread = getattr(self._driver, "_writer_thread", None)
+        if thread is not None:
+            self.meter = thread._file = Metered(thread._file, self.mono_s)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys that belong to the time before a dialog could be read never reach it."""
+        if (
+            isinstance(event, events.Key | events.Paste)
+            and isinstance(self.screen, Dialog)
+            and self.screen.too_early(event)
+        ):
+            return
+        await super().on_event(event)
+
+    # --- the beat -------------------------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        """Paint when something urgent came, else when the governor says so."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(self.governor.pause_s):
+                    await self.feed.stir.wait()
+            except TimeoutError:
+                pass
+            self.feed.stir.clear()
+            before_s = loop.time()
+            self.paint()
+            self._paint_ms = (loop.time() - before_s) * 1_000
+            self._govern()
+            await asyncio.sleep(0.02)
+
+    def paint(self) -> None:
+        """Draw every visible thing from the newest views; not into a terminal that has stopped reading."""
+        hanging = self.meter is not None and not self.governor.may_paint(self.meter.hanging_ms())
+        if hanging:
+            self._hung = True
+            return
+        if self._hung:
+            self._hung = False
+            self.refresh(layout=False)
+        self.feed.changed.clear()
+        health = self.feed.health
+        if health is not None:
+            for alert in self.alerts.health(health, self.feed.now_ms()):
+                self._raise(alert)
+        if (alert_ := self.alerts.condition("link", self.feed.state == "reconnecting", "engine gone")) is not None:
+            self._raise(alert_)
+        if self.desk.is_mounted:
+            self.desk.on_beat()
+        if isinstance(self.screen, Dialog):
+            self.screen.on_beat()
+
+    def _govern(self) -> None:
+        written = self.meter.written if self.meter is not None else 0
+        reading = Reading(
+            at_s=self.mono_s(),
+            written=written,
+            write_ms=self.meter.take_slowest_ms() if self.meter is not None else 0.0,
+            hanging_ms=self.meter.hanging_ms() if self.meter is not None else 0.0,
+            paint_ms=self._paint_ms,
+        )
+        if self.governor.read(reading):
+            self.feed.set_link(self.governor.link)
+            self.say(f"link {self.governor.link}", "muted")
+
+    def link_state(self) -> LinkState:
+        return LinkState(self.feed.state, self.feed.age_ms("health"), self.governor.kib_s)
+
+    def is_replay(self) -> bool:
+        """Whether the clock of the exchange is ours to turn."""
+        health = self.feed.health
+        return self.options.demo or (health is not None and health.venue in ("sim", "replay"))
+
+    # --- talking to the person ------------------------------------------------------------------------------------
+
+    def say(self, text: str, role: str = "", seconds: float = 6.0) -> None:
+        """A line in the footer for a while."""
+        self._message = (text, role, self.mono_s() + seconds)
+        if self.desk.is_mounted:
+            self.desk.footer.draw([self.desk._footer_line()])
+
+    def message(self) -> tuple[str, str] | None:
+        """What the footer says instead of its hints."""
+        if self._message is None or self.mono_s() > self._message[2]:
+            self._message = None
+            return None
+        return self._message[0], self._message[1]
+
+    def _on_notice(self, notice: AnyNotice) -> None:
+        self.notices.append(notice)
+        if self.options.seen is not None:
+            self.options.seen(notice.seq)
+        if (alert := self.alerts.notice(notice)) is not None:
+            self._raise(alert)
+
+    def _raise(self, alert: Alert) -> None:
+        self.notify(
+            self.options.look.text(alert.text), severity=_TOAST.get(alert.severity, "information"), markup=False
+        )
+        if alert.bell:
+            self.bell()
+        if alert.osc and self._driver is not None:
+            self._driver.write(osc9(alert.text))
+
+    # --- screens and the way out ----------------------------------------------------------------------------------
+
+    async def symbols(self) -> list[Entry]:
+        """Every symbol the engine knows, for the finder."""
+        command = ask.Query(id=self.options.next_id(), actor=self.options.actor, what="symbols")
+        reply = await self.submitter.ask(command)
+        if isinstance(reply, ask.Done) and reply.data:
+            return symbol_entries(msgspec.json.decode(reply.data, type=list[dict[str, object]]))
+        return []
+
+    def act_quit(self) -> None:
+        """At the root: detach. The engine and everything it looks after stay."""
+        self.exit()
+
+    def act_hint(self) -> None:
+        self.say(f"{self.keymap.key_of('quit')} leaves the screen; the engine stays", "warn")
+
+    def act_redraw(self) -> None:
+        self.refresh(repaint=True, layout=True)
+
+    def act_suspend(self) -> None:
+        self.action_suspend_process()
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
