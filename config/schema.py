@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from strategies.settings import StrategySettings
+
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(gt=0, le=1)]
@@ -220,6 +222,7 @@ class Settings(Section, frozen=True):
     history: HistorySettings = HistorySettings()
     books: BookSettings = BookSettings()
     approval: ApprovalSettings = ApprovalSettings()
+    strategies: StrategySettings = StrategySettings()
     risk: RiskSettings = RiskSettings()
     exits: ExitSettings = ExitSettings()
     store: StoreSettings = StoreSettings()

@@ -15,14 +15,16 @@ from config.source import Placed, Problem
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def schema_keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Every leaf of the schema as (dotted key, type, default)."""
+def schema_keys(
+    schema: type[msgspec.Struct], prefix: str = "", defaults: msgspec.Struct | None = None
+) -> Iterator[tuple[str, Any, Any]]:
+    """Every leaf of the schema as (dotted key, type, default); a block's defaults are its owner's."""
     hints = typing.get_type_hints(schema, include_extras=True)
+    defaults = defaults if defaults is not None else schema()
     for item in msgspec.structs.fields(schema):
-        kind = hints[item.name]
-        default = item.default if item.default is not msgspec.NODEFAULT else _made(item.default_factory)
+        kind, default = hints[item.name], getattr(defaults, item.name)
         if _is_section(kind):
-            yield from schema_keys(kind, f"{prefix}{item.name}.")
+            yield from schema_keys(kind, f"{prefix}{item.name}.", default)
         else:
             yield f"{prefix}{item.name}", kind, default
 
@@ -47,7 +49,7 @@ def build(
     if problems:
         return None, problems
     try:
-        return _assemble(schema, good, ""), []
+        return _assemble(schema(), good, ""), []
     except msgspec.ValidationError as error:
         return None, [Problem("settings", 0, 0, "", str(error))]
 
@@ -111,16 +113,16 @@ def describe(kind: Any) -> str:
     return names.get(kind, getattr(kind, "__name__", str(kind)))
 
 
-def _assemble(schema: type[S], good: Mapping[str, Any], prefix: str) -> S:
-    hints = typing.get_type_hints(schema)
+def _assemble(defaults: S, good: Mapping[str, Any], prefix: str) -> S:
+    hints = typing.get_type_hints(type(defaults))
     given: dict[str, Any] = {}
-    for item in msgspec.structs.fields(schema):
-        kind, key = hints[item.name], f"{prefix}{item.name}"
-        if _is_section(kind):
-            given[item.name] = _assemble(kind, good, f"{key}.")
+    for item in msgspec.structs.fields(defaults):
+        key = f"{prefix}{item.name}"
+        if _is_section(hints[item.name]):
+            given[item.name] = _assemble(getattr(defaults, item.name), good, f"{key}.")
         elif key in good:
             given[item.name] = good[key]
-    return schema(**given)
+    return msgspec.structs.replace(defaults, **given)
 
 
 def _is_section(kind: Any) -> bool:
@@ -139,10 +141,6 @@ def _open_mapping(key: str, known: Mapping[str, Any]) -> str | None:
     """The mapping-typed setting that a deeper key belongs to, such as `console.keys.approve`."""
     owner, _, rest = key.rpartition(".")
     return owner if rest and owner in known and get_origin(known[owner]) is dict else None
-
-
-def _made(factory: Any) -> Any:
-    return None if factory is msgspec.NODEFAULT else factory()
 
 
 def _at(placed: Placed, key: str, message: str) -> Problem:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from strategies.action_price.params import ActionPriceParams
 from strategies.atr_momentum import AtrMomentumParams
 from strategies.break_retest import BreakRetestParams
@@ -15,14 +13,7 @@ from strategies.params import Params
 from strategies.pullback import PullbackParams
 from strategies.value_area import ValueAreaParams
 from strategies.verdict import JudgeParams
-from strategies.zones.v2 import V2Params
-
-
-class ZoneSettings(Params, frozen=True):
-    """Who builds support and resistance zones; `shadow` builds both and trades on v2 (8.5)."""
-
-    provider: Literal["v2", "v3", "shadow", "split"] = "shadow"
-    v2: V2Params = V2Params()
+from strategies.zones.provider import ZoneParams
 
 
 class StrategySettings(Params, frozen=True):
@@ -38,4 +29,4 @@ class StrategySettings(Params, frozen=True):
     judge: JudgeParams = JudgeParams()
     filters: FilterParams = FilterParams()
     measures: Measures = Measures()
-    zones: ZoneSettings = ZoneSettings()
+    zones: ZoneParams = ZoneParams()
