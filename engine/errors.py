@@ -10,6 +10,7 @@
       DataError
         BookGap(symbol)
         CandleGap(symbol, from_ms, to_ms)
+        BadBar(symbol, tf, open_ms, what)
         BadPayload(excerpt)
       StoreError(what)                   vital: nothing may be acknowledged that is not stored
       InvariantBroken(what)              a bug; the engine goes into safe mode
@@ -123,6 +124,20 @@ class CandleGap(DataError):
 
     def __str__(self) -> str:
         return f"{self.symbol}: bars missing from {self.from_ms} to {self.to_ms}"
+
+
+class BadBar(DataError):
+    """A bar that breaks the rules of bars: an incident of data integrity, never a value."""
+
+    def __init__(self, symbol: str, tf: str, open_ms: int, what: str) -> None:
+        super().__init__(symbol, tf, open_ms, what)
+        self.symbol = symbol
+        self.tf = tf
+        self.open_ms = open_ms
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.tf}: bar of {self.open_ms} is invalid, {self.what}"
 
 
 class BadPayload(DataError):
