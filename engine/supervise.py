@@ -15,11 +15,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
 
 import structlog
 
 from engine.clock import Clock
 from engine.errors import InvariantBroken
+
+T = TypeVar("T")
 
 log = structlog.get_logger("engine")
 
@@ -121,6 +124,29 @@ class Supervisor:
         if service.policy is Policy.RESTART and len(failures) >= MAX_RESTARTS:
             failures.clear()
             self._on_exhausted(service.name, service.detail)
+
+
+def attempt(name: str, work: Callable[[], T]) -> T | Failure:
+    """Do work of somebody else's making (a strategy, a user's file) whose failure must not reach its neighbours."""
+    try:
+        return work()
+    except InvariantBroken:
+        raise
+    except Exception as error:
+        log.exception("attempt_failed", what=name)
+        return Failure(name, error)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What an attempt ended with."""
+
+    name: str
+    error: Exception
+
+    @property
+    def text(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}"
 
 
 class LagMeter:
