@@ -112,7 +112,7 @@ class _Walk:
     def step(self, i: int) -> None:
         """Decide the anchor after bar `i`."""
         if self.anchor is not None:
-            self._broken = self._broken or self._breaks(i)
+            self._broken = self._broken or self._breaks(i, self.anchor.side)
         self._waiting = [found for found in self._waiting if self.anchor is None or found.pivot > self.anchor.pivot]
         best = self._best(i)
         if best is None or not self._may_replace(i):
@@ -149,13 +149,12 @@ class _Walk:
         near = np.searchsorted(self._others_ms, [now - DAY_MS, now], side="right")
         return bool(near[0] == near[1])
 
-    def _breaks(self, i: int) -> bool:
+    def _breaks(self, i: int, side: Sign) -> bool:
         """Closes in a row on the wrong side of the VWAP, far enough on average."""
-        assert self.anchor is not None
         count = self._params.break_closes
         if i - self._since < count:
             return False
-        gaps = [self.anchor.side * (self.vwap(j) - float(self._candles.close[j])) for j in range(i - count + 1, i + 1)]
+        gaps = [side * (self.vwap(j) - float(self._candles.close[j])) for j in range(i - count + 1, i + 1)]
         return min(gaps) > 0 and sum(gaps) / count >= self._params.break_distance * float(self._ranges[i])
 
     def _close_ms(self, i: int) -> int:
