@@ -62,7 +62,8 @@ def evaluate(snapshot: MarketSnapshot, params: OrderFlowParams, measures: Measur
     checks.need("book", shown, book is True, f">= {params.di_min:g} and steady")
     doi = snapshot.doi_pct
     checks.need("doi", doi, doi is not None and doi >= params.doi_min, f">= {params.doi_min:g} %")
-    traded = profile(candles, len(candles), snapshot.filters.tick, measures.profile)
+    known = book is not None  # without a live book it is silent, and a profile would be built for nothing
+    traded = profile(candles, len(candles), snapshot.filters.tick, measures.profile) if known else None
     name, level = _nearest(traded, float(candles.close[t]))
     away = None if level is None else abs(float(candles.close[t]) - level) / atr
     checks.need("near", away, away is not None and away <= params.near_atr, f"<= {params.near_atr:g} ATR")
