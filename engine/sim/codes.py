@@ -10,6 +10,10 @@ from typing import Any
 _TEXT: dict[int, str] = {
     -1000: "An unknown error occurred while processing the request.",
     -1001: "Internal error; unable to process your request. Please try again.",
+    -1003: (
+        "Too many requests; current limit is {limit} requests per minute. "
+        "Please use the websocket for live updates to avoid polling the API."
+    ),
     -1007: "Unknown error, please check your request or try again later.",
     -1008: (
         "Request throttled by system-level protection. Reduce-only/close-position orders are exempt. Please try again."
@@ -17,6 +21,7 @@ _TEXT: dict[int, str] = {
     -1013: "Invalid message.",
     -1015: "Too many new orders; current limit is {limit} orders per {window}.",
     -1021: "Timestamp for this request is outside of the recvWindow.",
+    -1022: "Signature for this request is not valid.",
     -1023: "Start time is greater than end time.",
     -1100: "Illegal characters found in parameter '{name}'; legal range is '{range}'.",
     -1102: "Mandatory parameter '{name}' was not sent, was empty/null, or malformed.",
@@ -25,13 +30,16 @@ _TEXT: dict[int, str] = {
     -1115: "Invalid timeInForce.",
     -1116: "Invalid orderType.",
     -1117: "Invalid side.",
+    -1120: "Invalid interval.",
     -1121: "Invalid symbol.",
     -1125: "This listenKey does not exist.",
     -1128: "Combination of optional parameters invalid.",
+    -1127: "More than {hours} hours between startTime and endTime.",
     -1130: "Data sent for parameter '{name}' is not valid.",
     -2010: "New order rejected.",
     -2011: "Unknown order sent.",
     -2013: "Order does not exist.",
+    -2014: "API-key format invalid.",
     -2015: "Invalid API-key, IP, or permissions for action.",
     -2018: "Balance is insufficient.",
     -2019: "Margin is insufficient.",
@@ -113,7 +121,7 @@ _TEXT: dict[int, str] = {
     -5047: "The original order is not a reduce-only order",
 }
 
-_STATUS: dict[int, int] = {-1001: 503, -1007: 503, -1008: 503, -1015: 429, -2015: 401, -5000: 404}
+_STATUS: dict[int, int] = {-1001: 503, -1003: 429, -1007: 503, -1008: 503, -1015: 429, -2014: 401, -2015: 401, -5000: 404}
 
 
 class Refused(Exception):
