@@ -19,6 +19,8 @@ from engine.trading.position_state import Position, keep, name_next, pace, paced
 
 CANCEL: Final = "cancel"  # the pace of cancels, beside those of the legs
 
+ASKED: Final = frozenset({"manual", "flatten"})  # closes a person asked for
+
 _HURRY_AFTER_MS = 1000.0  # a cancel nobody answers holds up the exit no longer than this
 _RETRY_MS = 250.0
 _RETRY_MOST_MS = 5000.0
@@ -36,8 +38,11 @@ class Identity(TypedDict):
 
 
 def start_closing(position: Position, reason: str, now_ms: int, mono_ms: float) -> list[AnyIntent]:
-    """From now on everything is done to be flat; asked again, nothing changes."""
-    if position.state != "open":
+    """From now on everything is done to be flat; asked again, nothing changes.
+
+    A position nobody here opened is closed only when a person asks.
+    """
+    if position.state != "open" or (position.plan.foreign and reason not in ASKED):
         return []
     position.state = "closing"
     position.close_reason = reason

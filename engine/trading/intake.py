@@ -86,10 +86,10 @@ def note(position: Position, event: AnyInput) -> list[AnyIntent]:
 
 def _note_order(position: Position, seen: OrderState, mono_ms: float) -> list[AnyIntent]:
     name = client_ids.parse(seen.client_id)
-    if name is None or name.key != position.plan.key:
-        return []
     before = position.orders.get(seen.client_id)
     if before is None:
+        if name is None or name.key != position.plan.key:
+            return []
         if name.attempt <= position.attempts.get(name.leg, 0):
             return []  # one we have pruned: old news
         position.attempts = {**position.attempts, name.leg: name.attempt}
@@ -102,9 +102,9 @@ def _note_order(position: Position, seen: OrderState, mono_ms: float) -> list[An
     keep(position, after)
     if before.over or after.live:
         return []
-    if name.leg == client_ids.STOP:
+    if after.leg == client_ids.STOP:
         return protection.on_ended(position, after, mono_ms)
-    if name.leg in (client_ids.TIER1, client_ids.TIER2):
+    if after.leg in (client_ids.TIER1, client_ids.TIER2):
         targets.on_ended(position, after, mono_ms)
     return []
 
@@ -114,7 +114,7 @@ def _note_fill(position: Position, fill: Fill) -> list[AnyIntent]:
     if fill.trade_id in position.trades:
         return []
     name = client_ids.parse(fill.client_id)
-    if name is not None and name.key == plan.key:
+    if fill.client_id in position.orders or (name is not None and name.key == plan.key):
         key = fill.client_id
     elif fill.side == plan.direction.order_side:
         return [AskExchange(why="somebody added to the position")]

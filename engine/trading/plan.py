@@ -74,6 +74,7 @@ class PositionPlan(msgspec.Struct, frozen=True):
     regime: str = ""
     expires_ms: int = 0
     foreign: bool = False  # found on the exchange: protected and shown, never traded
+    guarded: bool = True  # it is for us to keep a stop under it
     shadow: bool = False  # followed on prices only
     flags: tuple[str, ...] = ()
 

@@ -55,6 +55,7 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 RUNNER = "runner"
+_PRUNE_FROM, _PRUNE_KEEP = 24, 3
 
 
 class Position(msgspec.Struct, kw_only=True):
@@ -260,13 +261,18 @@ def join(a: Tally, b: Tally) -> Tally:
 
 
 def prune(position: Position) -> None:
-    """Forget stops that ended without a fill, but for the newest; hours of trailing leave thousands behind.
+    """Forget orders that ended without a fill, but for the newest; hours of trailing leave thousands behind.
 
     Their names stay known by `attempts`, so late news of them is recognised and ignored.
     """
-    stops = position.legs(client_ids.STOP)
-    stale = [
-        order.client_id for order in stops[:-3] if order.over and order.phase is not Phase.ABSENT and not order.filled
-    ]
+    if len(position.orders) < _PRUNE_FROM:
+        return
+    stale: set[str] = set()
+    for leg in client_ids.LEGS:
+        stale |= {
+            order.client_id
+            for order in position.legs(leg)[:-_PRUNE_KEEP]
+            if order.over and order.phase is not Phase.ABSENT and not order.filled
+        }
     if stale:
-        position.orders = {key: order for key, order in position.orders.items() if key not in stale}
+        position.orders = {name: order for name, order in position.orders.items() if name not in stale}

@@ -36,7 +36,7 @@ def protect(position: Position, now_ms: int, mono_ms: float, fresh_price: bool) 
     is left to say so.
     """
     exposure = position.exposure
-    if position.state not in ("open", "closing") or exposure <= 0:
+    if position.state not in ("open", "closing") or exposure <= 0 or not position.plan.guarded:
         return []
     stops = position.live(client_ids.STOP)
     if any(order.phase is Phase.TRIGGERED for order in stops):
@@ -58,7 +58,8 @@ def protect(position: Position, now_ms: int, mono_ms: float, fresh_price: bool) 
 
 def watch_naked(position: Position, now_ms: int, mono_ms: float) -> list[AnyIntent]:
     """Time without a working stop, on the machine's clock; at the limit the position closes at market."""
-    if position.state not in ("open", "closing") or position.exposure <= 0 or position.working_stop is not None:
+    bare = position.state in ("open", "closing") and position.exposure > 0 and position.working_stop is None
+    if not bare or not position.plan.guarded:
         position.naked_since = None
         return []
     if position.naked_since is None:
@@ -67,8 +68,11 @@ def watch_naked(position: Position, now_ms: int, mono_ms: float) -> list[AnyInte
     position.naked_max_ms = max(position.naked_max_ms, naked_ms)
     if position.state != "open" or naked_ms < position.plan.exits.naked_limit_ms:
         return []
-    told = Tell(event=StopFailed(reason="no working stop", naked_ms=naked_ms, **identity(position, now_ms)))
-    return [told, *start_closing(position, "naked", now_ms, mono_ms)]
+    started = start_closing(position, "naked", now_ms, mono_ms)
+    if not started:
+        return []
+    told = StopFailed(reason="no working stop", naked_ms=naked_ms, **identity(position, now_ms))
+    return [Tell(event=told), *started]
 
 
 def on_declined(position: Position, order: Order, code: int, now_ms: int, mono_ms: float) -> list[AnyIntent]:

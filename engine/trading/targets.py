@@ -25,8 +25,10 @@ def tend_targets(position: Position, mono_ms: float) -> list[AnyIntent]:
     if not position.entry_over or position.exposure <= 0:
         return []
     plan = position.plan
-    if position.relay and (cancels := _relay(position, mono_ms)):
-        return cancels
+    if position.relay:
+        cancels = _relay(position, mono_ms)
+        if position.relay:
+            return cancels
     if position.working_stop is None:
         return []  # protection first
     intents: list[AnyIntent] = []

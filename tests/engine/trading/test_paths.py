@@ -11,7 +11,7 @@ from engine.trading.events import TierTaken, TradeClosed
 from engine.trading.paper import Bar, PaperTrade, close_paper, open_paper, walk_bar
 from engine.trading.plan import Costs
 from engine.trading.tiers import tier_state
-from tests.support.trading import BAR, T0, make_instrument, make_plan
+from tests.support.trading import BAR, T0, make_plan
 
 
 def bar(n: int, o: float, h: float, low: float, c: float) -> Bar:
