@@ -51,7 +51,7 @@ def selected(zones: Sequence[Zone], close: float, atr: float, frame: FrameParams
     kept: list[Zone] = []
     crowd: Counter[int] = Counter()
     for zone in sorted(zones, key=lambda z: (STANDING[z.lifecycle], -z.strength, abs(z.mid - close), z.id)):
-        bucket = int(np.floor((zone.mid - close) / atr))
+        bucket = int(np.rint((zone.mid - close) / atr))  # price itself is in the middle of one
         apart = all(abs(zone.mid - other.mid) >= frame.spacing_atr * atr for other in kept)
         if len(kept) < frame.cap and apart and crowd[bucket] < params.per_bucket:
             crowd[bucket] += 1

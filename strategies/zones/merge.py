@@ -40,7 +40,13 @@ def merged(zones: Sequence[Zone], params: V3Params) -> list[Zone]:
 def _master(junior: Zone, seniors: Sequence[Zone], params: V3Params) -> Zone | None:
     """The most senior zone that overlaps enough, the one that overlaps most among equals."""
     able = [senior for senior in seniors if overlap(junior, senior) >= params.merge_overlap]
-    return min(able, key=lambda s: (SENIOR_FIRST.index(s.tf), -overlap(junior, s), s.kind != junior.kind), default=None)
+    return min(able, key=lambda senior: _precedence(junior, senior), default=None)
+
+
+def _precedence(junior: Zone, senior: Zone) -> tuple[int, float, bool, float]:
+    """Lowest first. Overlaps that differ by rounding alone are equal; then the same kind wins, then the stronger."""
+    shared = round(overlap(junior, senior), 9)
+    return SENIOR_FIRST.index(senior.tf), -shared, senior.kind != junior.kind, -senior.strength
 
 
 def _is_newer(junior: Zone, senior: Zone) -> bool:

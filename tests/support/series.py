@@ -48,8 +48,10 @@ def scaled(c: Candles, price: float, volume: float = 1.0) -> Candles:
 def folded(c: Candles, tf: str) -> Candles:
     """Higher bars, of those that have all their parts."""
     size = TIMEFRAME_MS[tf]
+    if not len(c):
+        return Candles(tf, *(getattr(c, name) for name in Candles.__struct_fields__ if name != "tf"))
     period = c.open_time // size
-    starts = np.flatnonzero(np.concatenate(([True], period[1:] != period[:-1])))
+    starts = np.flatnonzero(np.diff(period, prepend=-1))
     counts = np.diff(np.append(starts, len(c)))
     whole = counts == size // c.tf_ms
     last = starts + counts - 1
