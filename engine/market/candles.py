@@ -19,6 +19,7 @@ from strategies.model import TIMEFRAME_MS, Candles
 
 BASE = "15m"
 FOLDED = ("1h", "4h", "1d")
+FAR_MS = 1 << 62
 CAPACITY: Mapping[str, int] = {"15m": 2000, "1h": 1000, "4h": 1000, "1d": 1000}
 
 
@@ -41,10 +42,18 @@ class CandlePanels:
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def load(self, symbol: str, tf: str, columns: CandleColumns) -> list[BadBar]:
-        """Replace a series by stored bars; invalid ones are left out and returned by name."""
+        """Replace a series by stored bars; invalid ones are left out and returned by name.
+
+        Bars that closed while the store was read, newer than all of these, stay.
+        """
         values = np.stack((columns.open, columns.high, columns.low, columns.close, columns.volume, columns.taker_buy))
         valid = valid_mask(tf, columns.open_time, values)
-        self._of(symbol, tf).load(columns.open_time[valid], values[:, valid])
+        series = self._of(symbol, tf)
+        newest = int(columns.open_time[-1]) if len(columns.open_time) else -1
+        arrived = series.between(newest + 1, FAR_MS)
+        series.load(columns.open_time[valid], values[:, valid])
+        for bar in arrived:
+            series.put(bar)
         return [_bad(symbol, tf, columns, int(index)) for index in np.flatnonzero(~valid)]
 
     def add(self, symbol: str, tf: str, bar: Bar) -> list[Change]:
@@ -150,6 +159,14 @@ def of_bars(bars: Iterable[Bar]) -> CandleColumns:
         np.array([bar.open_ms for bar in ordered], dtype=np.int64),
         *(np.array([getattr(bar, name) for bar in ordered], dtype=np.float64) for name in names),
     )
+
+
+def bars_of(columns: CandleColumns) -> list[Bar]:
+    """Stored columns as bars, oldest first."""
+    return [
+        Bar(int(at), float(o), float(h), float(low), float(c), float(v), float(taker), float(quote))
+        for at, o, h, low, c, v, quote, taker in zip(*columns, strict=True)
+    ]
 
 
 def _bad(symbol: str, tf: str, columns: CandleColumns, index: int) -> BadBar:

@@ -188,6 +188,11 @@ class SymbolLoadCoordinator:
         """Every symbol is active or failed; nothing to load is complete."""
         return all(place in (Place.ACTIVE, Place.FAILED) for place in self._places.values())
 
+    @property
+    def is_down(self) -> bool:
+        """Whether `shutdown` was called."""
+        return self._down
+
     def shutdown(self) -> None:
         """Wake whoever waits; they all end."""
         self._down = True

@@ -78,3 +78,13 @@ class UniverseChanged:
     removed: tuple[str, ...]
     members: int
     candidates: int
+
+
+@dataclass(frozen=True, slots=True)
+class BarRefused:
+    """The exchange delivered a bar that breaks the rules of bars; its place is a hole."""
+
+    symbol: str
+    tf: str
+    open_ms: int
+    what: str

@@ -59,6 +59,13 @@ class Budget:
         return self.used > STOP_SHARE * self.limit
 
 
+def burst_pause_s(used: int, ceiling: int) -> float | None:
+    """How long loading rests after a burst of symbols, seconds of machine time; None: until the next minute."""
+    if used > 0.9 * ceiling:
+        return None
+    return 2.5 if used > 0.5 * ceiling else 0.5
+
+
 def split(costs: Sequence[tuple[T, int]], budget: Budget) -> list[list[T]]:
     """Batches in order: the first fits what is left of this minute (it may be empty), each other one its own minute.
 

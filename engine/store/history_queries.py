@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from engine.store.history_rows import CandleColumns, GapRow, TradeRow
 from engine.store.history_tables import Candles, Trades
@@ -64,10 +64,11 @@ class HistoryQueries:
         statement = select(func.max(Candles.open_time)).where(Candles.symbol == symbol, Candles.tf == tf)
         return await self._reader.run(lambda connection: connection.execute(statement).scalar())
 
-    async def gaps(self, states: Sequence[str] = ()) -> list[GapRow]:
-        """Known holes, newest first."""
+    async def gaps(self, states: Sequence[str] = (), symbol: str | None = None, tf: str | None = None) -> list[GapRow]:
+        """Known holes that fit, newest first."""
         c = table_of(GapRow).c
-        where = [c.state.in_(states)] if states else []
+        where: list[ColumnElement[bool]] = [c.state.in_(states)] if states else []
+        where += [column == value for column, value in ((c.symbol, symbol), (c.tf, tf)) if value is not None]
         order = [c.from_ms.desc(), c.symbol, c.tf]
         return await self._reader.run(lambda connection: read(connection, GapRow, *where, order_by=order))
 

@@ -39,6 +39,11 @@ class HistoryWriter:
             return Upserted(0, ())
         return await self._journal.transact(lambda connection: _upsert_candles(connection, symbol, tf, candles))
 
+    async def put_candles(self, candles: Sequence[CandleRow]) -> None:
+        """Store bars of many series in one transaction, by key; who owns the bars already knows what was revised."""
+        if candles:
+            await self._journal.transact(lambda connection: _write_candles(connection, candles))
+
     async def insert_trades(self, trades: Sequence[TradeRow]) -> None:
         """Store prints of the tape; known ones are left alone. Raises StoreError."""
         if trades:
@@ -70,8 +75,12 @@ def _upsert_candles(connection: Connection, symbol: str, tf: str, candles: Seque
     )
     stored = {found[0]: tuple(found[1:]) for found in known}
     revised = tuple(bar.open_time for bar in candles if stored.get(bar.open_time, bar[3:8]) != tuple(bar[3:8]))
-    connection.exec_driver_sql(_upsert_sql(mark), [_finite(bar) for bar in candles])
+    _write_candles(connection, candles)
     return Upserted(len(candles), revised)
+
+
+def _write_candles(connection: Connection, candles: Sequence[CandleRow]) -> None:
+    connection.exec_driver_sql(_upsert_sql(_mark(connection)), [_finite(bar) for bar in candles])
 
 
 def _upsert_sql(mark: str) -> str:

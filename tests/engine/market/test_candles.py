@@ -101,6 +101,15 @@ def test_bad_stored_bars_are_left_out_and_named() -> None:
     assert opens(panels, "15m") == [0, 2]
 
 
+def test_a_bar_that_closes_while_history_is_read_is_not_lost() -> None:
+    panels = CandlePanels()
+    panels.add("BTCUSDT", "15m", bar(3))
+    panels.load("BTCUSDT", "15m", of_bars(bars(3)))
+    assert opens(panels, "15m") == [0, 1, 2, 3]
+    panels.load("BTCUSDT", "15m", of_bars([]))
+    assert opens(panels, "15m") == [0, 1, 2, 3]
+
+
 def test_known_longer_bars_are_kept_and_continued() -> None:
     panels = CandlePanels()
     panels.load("BTCUSDT", "1h", of_bars([bar(n, 50.0 + n, "1h", T0 - DAY) for n in range(24)]))

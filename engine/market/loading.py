@@ -1,0 +1,120 @@
+"""The tasks that bring symbols to life: several load side by side, one analyses, and bursts leave room for others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+from engine.bus import Bus
+from engine.clock import Clock
+from engine.errors import DataError
+from engine.exchange.limits import MINUTE_MS, Lane
+from engine.market.coordinator import Place, SymbolLoadCoordinator
+from engine.market.events import SymbolFailed, SymbolLoaded
+from engine.market.fetch import BudgetView
+from engine.market.history import Complete, Failed, HistoryLoader
+from engine.market.refill import BATCH_SYMBOLS, burst_pause_s
+
+log = structlog.get_logger("market")
+
+
+class Loading:
+    """Runs the coordinator's two sides. Keep `run_loader` and `run_analyser` running, the analyser first."""
+
+    def __init__(
+        self,
+        parallel: int,
+        clock: Clock,
+        bus: Bus,
+        coordinator: SymbolLoadCoordinator,
+        loader: HistoryLoader,
+        budget: BudgetView,
+        listed_ms_of: Callable[[str], int] = lambda _symbol: 0,
+    ) -> None:
+        self._parallel = parallel
+        self._clock = clock
+        self._bus = bus
+        self._coordinator = coordinator
+        self._loader = loader
+        self._budget = budget
+        self._listed_ms_of = listed_ms_of
+        self._turn = asyncio.Lock()
+        self._started = 0
+        self._suspended: dict[str, tuple[str, ...]] = {}
+        self._complete: dict[str, bool] = {}
+
+    def add(self, symbols: Iterable[str]) -> list[str]:
+        """Symbols to be loaded, most wanted first."""
+        return self._coordinator.add(symbols)
+
+    def suspended(self, symbol: str) -> tuple[str, ...]:
+        """Timeframes of a symbol that must not be judged because of holes, as of its loading."""
+        return self._suspended.get(symbol, ())
+
+    async def run_loader(self) -> None:
+        """Load pending symbols until shutdown. Raises StoreError."""
+        async with asyncio.TaskGroup() as group:
+            for n in range(self._parallel):
+                group.create_task(self._work(), name=f"load-{n}")
+
+    async def run_analyser(self, analyse: Callable[[str], Awaitable[None]]) -> None:
+        """Hand each loaded symbol to `analyse` once and make it active; ends on shutdown.
+
+        A DataError of one symbol fails that symbol only.
+        """
+        while not self._coordinator.is_down:
+            symbol = await self._coordinator.next()
+            if symbol is None:
+                continue
+            try:
+                await analyse(symbol)
+            except DataError as error:
+                self._fail(symbol, str(error))
+                continue
+            if self._coordinator.mark_active(symbol):
+                self._bus.publish(SymbolLoaded(symbol, self._complete.pop(symbol, True)))
+
+    def retry_failed(self) -> list[str]:
+        """Queue the failed symbols again."""
+        return self._coordinator.add(self._coordinator.members(Place.FAILED))
+
+    async def _work(self) -> None:
+        while True:
+            async with self._turn:
+                await self._rest()
+                symbol = await self._coordinator.take()
+            if symbol is None:
+                return
+            await self._load(symbol)
+
+    async def _load(self, symbol: str) -> None:
+        def wanted() -> bool:
+            return self._coordinator.place(symbol) is Place.LOADING
+
+        result = await self._loader.load(symbol, self._listed_ms_of(symbol), wanted)
+        if isinstance(result, Failed):
+            self._fail(symbol, result.reason)
+            return
+        self._complete[symbol] = isinstance(result, Complete)
+        self._suspended[symbol] = () if isinstance(result, Complete) else result.suspended
+        await self._coordinator.loaded(symbol)
+
+    async def _rest(self) -> None:
+        """After each burst leave room for others, by how much of the lane is used."""
+        self._started += 1
+        if self._started == 1 or (self._started - 1) % BATCH_SYMBOLS:
+            return
+        pause_s = burst_pause_s(self._budget.used(), self._budget.ceiling(Lane.BACKGROUND))
+        if pause_s is None:
+            await self._clock.sleep_until((self._clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS)
+        else:
+            await self._clock.sleep(pause_s)
+
+    def _fail(self, symbol: str, reason: str) -> None:
+        self._coordinator.fail(symbol, reason)
+        failure = self._coordinator.failures().get(symbol)
+        if failure is not None:
+            log.warning("symbol_failed", symbol=symbol, reason=reason, attempts=failure.attempts)
+            self._bus.publish(SymbolFailed(symbol, reason, failure.attempts))
