@@ -211,6 +211,7 @@ TABLE: tuple[Action, ...] = (
     Action(id="history", keys="h", label="history", help="trades and performance", footer=11),
     Action(id="log", keys="L", label="log", help="everything the desk told, newest first"),
     Action(id="digest", keys="d", label="digest", help="what happened while you were away"),
+    Action(id="tour_next", keys="n", label="next", help="next step of the tour"),
     Action(id="faster", keys="+ =", label="faster", help="double the speed of the demo or replay",
            danger=Danger.SAFE, contexts=("replay",), make=_faster, footer=12),
     Action(id="slower", keys="-", label="slower", help="halve the speed of the demo or replay",

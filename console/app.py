@@ -7,26 +7,29 @@ from collections import deque
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 from textual import events
 from textual.app import App
 from textual.driver import Driver
 
+from console.actions import Action
 from console.alerts import Alert, Alerts, osc9
 from console.beat import Governor, Metered, Reading
 from console.feed import Feed
+from console.footer import Footer
 from console.keymap import Keymap
+from console.navigate import Navigator
 from console.options import ConsoleOptions
 from console.panes.status import LinkState
-from console.screens.desk import DeskScreen, symbol_entries
+from console.rows import Row
+from console.screens.desk import DeskScreen
 from console.screens.dialog import Dialog
-from console.screens.find import Entry
+from console.screens.page import Page
 from console.submit import Submitter
-from engine.port import commands as ask
 from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice
 
 _KEPT_NOTICES = 2_000
+_ARRIVAL_S = 0.5  # the backlog of notices has come by then
 _TOAST: dict[str, Literal["error", "warning"]] = {"danger": "error", "warn": "warning"}
 
 
@@ -50,8 +53,13 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         self.alerts = Alerts(self.mono_s)
         self.notices: deque[AnyNotice] = deque(maxlen=_KEPT_NOTICES)
         self.meter: Metered | None = None
+        self.foot = Footer(self.keymap, self.mono_s)
+        self.navigator = Navigator(self)
         self.desk = DeskScreen(self)
-        self._message: tuple[str, str, float] | None = None
+        self.away_after = options.notices_after or 0
+        self._arrived_s: float | None = None
+        self._arrived = False
+        self._digest = options.notices_after is not None
         self._paint_ms = 0.0
         self._hung = False
         self.theme = "ansi-dark"
@@ -116,9 +124,10 @@ class PerpdeckApp(App[None], inherit_bindings=False):
                 self._raise(alert)
         if (alert_ := self.alerts.condition("link", self.feed.state == "reconnecting", "engine gone")) is not None:
             self._raise(alert_)
-        if self.desk.is_mounted:
+        self._arrive()
+        if self.desk.is_mounted and not isinstance(self.screen, Page):
             self.desk.on_beat()
-        if isinstance(self.screen, Dialog):
+        if isinstance(self.screen, Dialog | Page):
             self.screen.on_beat()
 
     def _govern(self) -> None:
@@ -146,23 +155,36 @@ class PerpdeckApp(App[None], inherit_bindings=False):
 
     def say(self, text: str, role: str = "", seconds: float = 6.0) -> None:
         """A line in the footer for a while."""
-        self._message = (text, role, self.mono_s() + seconds)
+        self.foot.say(text, role, seconds)
         if self.desk.is_mounted:
-            self.desk.footer.draw([self.desk._footer_line()])
+            self.desk.footer.draw([self.desk.footer_row()])
 
-    def message(self) -> tuple[str, str] | None:
-        """What the footer says instead of its hints."""
-        if self._message is None or self.mono_s() > self._message[2]:
-            self._message = None
-            return None
-        return self._message[0], self._message[1]
+    def footer_line(self, place: str, width: int) -> Row:
+        """The footer of a page."""
+        return self.foot.line(place, width, replay=self.is_replay())
 
     def _on_notice(self, notice: AnyNotice) -> None:
         self.notices.append(notice)
         if self.options.seen is not None:
             self.options.seen(notice.seq)
-        if (alert := self.alerts.notice(notice)) is not None:
+        # What was told before we came is for the digest, not one alarm after another.
+        if self._arrived and (alert := self.alerts.notice(notice)) is not None:
             self._raise(alert)
+
+    def _arrive(self) -> None:
+        """Shortly after the engine was found, or found again: say what happened meanwhile."""
+        if self.feed.state != "up" or self.feed.health is None:
+            if self._arrived:
+                self._arrived, self._arrived_s, self._digest = False, None, True
+                self.away_after = self.feed.last_seq
+            return
+        if self._arrived_s is None:
+            self._arrived_s = self.mono_s()
+        if not self._arrived and self.mono_s() - self._arrived_s >= _ARRIVAL_S:
+            self._arrived = True
+            self.desk.subject.tell()
+            if self._digest and self.notices:
+                self.navigator.show_digest(self.away_after, self.feed.now_ms())
 
     def _raise(self, alert: Alert) -> None:
         self.notify(
@@ -173,28 +195,15 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         if alert.osc and self._driver is not None:
             self._driver.write(osc9(alert.text))
 
-    # --- screens and the way out ----------------------------------------------------------------------------------
+    # --- acting ---------------------------------------------------------------------------------------------------
 
-    async def symbols(self) -> list[Entry]:
-        """Every symbol the engine knows, for the finder."""
-        command = ask.Query(id=self.options.next_id(), actor=self.options.actor, what="symbols")
-        reply = await self.submitter.ask(command)
-        if isinstance(reply, ask.Done) and reply.data:
-            return symbol_entries(msgspec.json.decode(reply.data, type=list[dict[str, object]]))
-        return []
-
-    def act_quit(self) -> None:
-        """At the root: detach. The engine and everything it looks after stay."""
-        self.exit()
-
-    def act_hint(self) -> None:
-        self.say(f"{self.keymap.key_of('quit')} leaves the screen; the engine stays", "warn")
-
-    def act_redraw(self) -> None:
-        self.refresh(repaint=True, layout=True)
-
-    def act_suspend(self) -> None:
-        self.action_suspend_process()
+    def act(self, action: Action, place: str = "") -> None:
+        """An action that no screen answers itself: a way to elsewhere, or a conversation that ends in a command."""
+        way = getattr(self.navigator, f"act_{action.id}", None)
+        if way is not None:
+            way()
+        else:
+            self.desk.run_worker(self.desk.conduct.run(action), group="conduct")
 
 
 def _loop_time() -> float:

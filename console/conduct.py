@@ -46,7 +46,7 @@ class Conduct:
             await self._at_once(action)
 
     def _situation(self) -> Situation:
-        return self._desk.situation()
+        return self._desk.subject.situation()
 
     def _say(self, text: str) -> None:
         self._desk.desk_app.say(text, "warn")
@@ -91,7 +91,7 @@ class Conduct:
         if answer is None:
             return
         ids = {"actor": situation.actor, "symbol": answer.symbol, "side": answer.side, "strategy": answer.strategy}
-        undo = ask.UnblockSymbol(id=self._desk.next_id(), **ids)  # type: ignore[arg-type]
+        undo = ask.UnblockSymbol(id=self._desk.desk_app.options.next_id(), **ids)  # type: ignore[arg-type]
         command = ask.BlockSymbol(id=situation.id, for_s=answer.for_s, **ids)  # type: ignore[arg-type]
         what = " ".join(filter(None, (answer.symbol, answer.side, answer.strategy)))
         until = f" for {render.span(answer.for_s * 1_000)}" if answer.for_s else ""
@@ -108,7 +108,7 @@ class Conduct:
         """Pausing is one key; what allows entries again asks."""
         situation = self._situation()
         if situation.desk == "running":
-            undo = ask.Resume(id=self._desk.next_id(), actor=situation.actor)
+            undo = ask.Resume(id=self._desk.desk_app.options.next_id(), actor=situation.actor)
             await self._send(ask.Pause(id=situation.id, actor=situation.actor), "paused: no new entries", undo)
         else:
             await self.resume()
@@ -153,10 +153,10 @@ class Conduct:
         if not isinstance(command, ask.ClosePosition):
             return
         position_id = command.position_id
-        row = self._desk.position(position_id)
+        row = self._desk.subject.position(position_id)
         symbol = row.symbol if row is not None else ""
-        pct = await self._desk.app.push_screen_wait(ClosePart(symbol, lambda: self._desk.position(position_id)))
-        row = self._desk.position(position_id)
+        pct = await self._desk.app.push_screen_wait(ClosePart(symbol, lambda: self._desk.subject.position(position_id)))
+        row = self._desk.subject.position(position_id)
         if pct is not None and row is not None:
             await self._send(
                 msgspec.structs.replace(command, pct=pct, revision=row.revision), f"{symbol} {pct:.0f}% closing"
@@ -167,10 +167,12 @@ class Conduct:
         if not isinstance(command, ask.MoveStop):
             return
         position_id = command.position_id
-        row = self._desk.position(position_id)
+        row = self._desk.subject.position(position_id)
         symbol = row.symbol if row is not None else ""
-        stop = await self._desk.app.push_screen_wait(StopDialog(symbol, lambda: self._desk.position(position_id)))
-        row = self._desk.position(position_id)
+        stop = await self._desk.app.push_screen_wait(
+            StopDialog(symbol, lambda: self._desk.subject.position(position_id))
+        )
+        row = self._desk.subject.position(position_id)
         if stop is not None and row is not None:
             await self._send(
                 msgspec.structs.replace(command, stop=stop, revision=row.revision), f"{symbol} stop to {stop}"
@@ -222,6 +224,10 @@ class Conduct:
                 )
             )
         return rows
+
+    async def confirm(self, command: ask.AnyCommand, text: str) -> bool:
+        """The plain question before a typed command that adds risk."""
+        return await self._confirm(type(command).__name__, text, "do it")
 
     async def _confirm(self, title: str, text: str, verb: str) -> bool:
         question: Dialog[bool] = Confirm(title, lambda width: wrap(text, width), verb)

@@ -87,3 +87,8 @@ _SHOWN = {
 def shown(key: str) -> str:
     """A key as it is printed."""
     return _SHOWN.get(key, key.replace("ctrl+", "^"))
+
+
+def typed(key: str, character: str | None) -> str:
+    """How the table spells a key press: the character where there is a visible one, else the terminal's key name."""
+    return character if character and character.isprintable() and character != " " else key

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from console import render
-from console.actions import Action, Situation
+from console.actions import Action
 from console.conduct import Conduct
+from console.keymap import typed
 from console.lean import LeanCompositor
 from console.panes.book import BookPane
 from console.panes.breakdown import BreakdownPane
@@ -22,12 +22,12 @@ from console.panes.positions import PositionsPane
 from console.panes.regime import RegimePane
 from console.panes.signals import SignalsPane, line, ordered, waiting
 from console.panes.status import StatusLine, banner
-from console.rows import Row, fit, width_of
-from console.screens.find import Entry, Finder
-from console.screens.help import Help
+from console.rows import Row
 from console.screens.place import PANES, DeskLayout, form
-from engine.port import commands as ask
-from engine.port.views import BookView, PositionRow, PositionsView, SignalsView
+from console.screens.ticket import TicketDialog
+from console.screens.tour import Seen, TourBox
+from console.subject import Subject
+from engine.port.views import BookView, PositionsView, SignalsView
 
 if TYPE_CHECKING:
     from console.app import PerpdeckApp
@@ -50,7 +50,7 @@ class Deck(Container):
 class DeskScreen(Screen[None], inherit_bindings=False):
     """The root screen."""
 
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
 
     def __init__(self, app: PerpdeckApp) -> None:
         super().__init__()
@@ -76,9 +76,11 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         }
         self.place = DeskLayout()
         self.conduct = Conduct(self)
-        self.symbol = ""
+        self.subject = Subject(app, self.signals, self.positions)
         self.held_speed = 1.0
-        self._told_symbol = ""
+        self.toured_help = False
+        self.tour: TourBox | None = TourBox(look, app.keymap, id="tour") if app.options.tour else None
+        self.place.tour = self.tour is not None
 
     def compose(self) -> ComposeResult:
         with Deck(self.place, id="deck"):
@@ -86,6 +88,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             yield self.waiting
             yield from self.panes.values()
             yield self.footer
+            if self.tour is not None:
+                yield self.tour
 
     def on_mount(self) -> None:
         feed = self.desk_app.feed
@@ -103,17 +107,33 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             pane.view = feed.views.get(pane.TOPIC)
         self.limits.health = feed.health
         if self.signals.settle(now_ms):
-            self.follow_selection()
+            self._follow_signal()
         self.positions.settle()
         book = feed.view("book", BookView)
-        if not self.symbol and book is not None:
-            self.symbol = book.symbol
+        if not self.subject.symbol and book is not None:
+            self.subject.symbol = book.symbol
         self._set_banner()
         for pane in self.panes.values():
             pane.paint(now_ms, feed.age_ms(pane.TOPIC))
         self.status.paint(feed.health, self.desk_app.link_state(), now_ms)
         self.waiting.draw([self._waiting_line(now_ms)])
-        self.footer.draw([self._footer_line()])
+        self.footer.draw([self.footer_row()])
+        if self.tour is not None:
+            self.tour.paint(self._seen())
+
+    def _seen(self) -> Seen:
+        """What the tour waits for."""
+        view = self.desk_app.feed.view("positions", PositionsView)
+        rows = view.rows if view is not None else ()
+        return Seen(
+            waiting=self.subject.situation().signal_waits,
+            at_why=self.where() == "why",
+            ticket_open=isinstance(self.app.screen, TicketDialog),
+            positions=len(rows),
+            protected=any(row.protected for row in rows),
+            tier_taken=any(tier.state == "filled" for row in rows for tier in row.tiers),
+            helped=self.toured_help,
+        )
 
     def _set_banner(self) -> None:
         wanted = banner(self.desk_app.feed.health, self.app.size.width) is not None
@@ -134,22 +154,11 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         more: Row = ((f"  +{len(rows) - 1} more", "warn"),) if len(rows) > 1 else ()
         return (*line(row, frame, max(len(row.symbol), 8), chosen=row.id == self.signals.selected), *more)
 
-    def _footer_line(self) -> Row:
-        message = self.desk_app.message()
-        if message is not None:
-            return ((" " + message[0], message[1]),)
-        width = self.footer.size.width
-        actions = self.desk_app.keymap.here(self.where(), replay=self.desk_app.is_replay())
-        hints = sorted((action for action in actions if action.footer), key=lambda action: action.footer)
-        if self._form() == "tiny":
-            hints = [action for action in actions if action.id in ("kill", "flatten", "quit")]
-        row: Row = (("", ""),)
-        for action in hints:
-            piece: Row = ((" " + self.desk_app.keymap.key_of(action.id), "key"), (f" {action.label} ", "muted"))
-            if width_of(row) + width_of(piece) > width:
-                break
-            row += piece
-        return fit(row, width)
+    def footer_row(self) -> Row:
+        only = ("kill", "flatten", "quit") if self._form() == "tiny" else ()
+        return self.desk_app.foot.line(
+            self.where(), self.footer.size.width, replay=self.desk_app.is_replay(), only=only
+        )
 
     def _form(self) -> str:
         return form(self.app.size.width, self.app.size.height)
@@ -160,55 +169,6 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         """The place the keyboard is in."""
         focused = self.focused
         return focused.id or "signals" if isinstance(focused, Pane) else "signals"
-
-    def situation(self) -> Situation:
-        """What the actions may need, as of now."""
-        app, health = self.desk_app, self.desk_app.feed.health
-        signal = self.signals.row()
-        return Situation(
-            id=self.next_id(),
-            actor=app.options.actor,
-            account=health.account if health is not None else "",
-            venue=health.venue if health is not None else "",
-            mode=health.mode if health is not None else "",
-            desk=health.desk if health is not None else "",
-            speed=health.speed if health is not None else 1.0,
-            symbol=self.symbol,
-            signal=signal,
-            signal_waits=signal is not None and waiting(signal, app.feed.now_ms()),
-            position=self.positions.row(),
-        )
-
-    def next_id(self) -> str:
-        return self.desk_app.options.next_id()
-
-    def position(self, position_id: str) -> PositionRow | None:
-        """The position of an id in the newest view."""
-        view = self.desk_app.feed.view("positions", PositionsView)
-        return next((row for row in view.rows if row.id == position_id), None) if view is not None else None
-
-    def follow_selection(self) -> None:
-        """Why and book show what is selected."""
-        signal = self.signals.row()
-        feed = self.desk_app.feed
-        if signal is None:
-            feed.unwatch("breakdown")
-            return
-        feed.watch("breakdown", {"signal_id": signal.id})
-        self.why.top = 0
-        self.look_at(signal.symbol)
-
-    def look_at(self, symbol: str) -> None:
-        """Put a symbol in focus: its full book is streamed from now on."""
-        self.symbol = symbol
-        feed = self.desk_app.feed
-        feed.watch("book", {"symbol": symbol})
-        feed.watch("regime", {"symbol": symbol})
-        if symbol != self._told_symbol:
-            self._told_symbol = symbol
-            app = self.desk_app
-            command = ask.FocusSymbol(id=self.next_id(), actor=app.options.actor, symbol=symbol)
-            self.run_worker(app.submitter.ask(command), group="focus", exclusive=True)
 
     def go(self, name: str) -> None:
         """Give a pane the keyboard, and the room where there is only room for one."""
@@ -222,7 +182,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        key = event.character if event.character and event.is_printable and event.character != " " else event.key
+        key = typed(event.key, event.character)
         action = self.desk_app.keymap.find(self.where(), key, replay=self.desk_app.is_replay())
         if action is not None:
             self.act(action)
@@ -236,10 +196,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             local()
         elif action.id.startswith("pane_"):
             self.go(PANES[int(action.id[-1]) - 1])
-        elif hasattr(self.desk_app, f"act_{action.id}"):
-            getattr(self.desk_app, f"act_{action.id}")()
         else:
-            self.run_worker(self.conduct.run(action), group="conduct")
+            self.desk_app.act(action)
         self.on_beat()
 
     def _pane(self) -> Pane:
@@ -250,9 +208,13 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if not pane.move(step):
             return
         if pane is self.signals:
-            self.follow_selection()
-        elif pane is self.positions and (row := self.positions.row()) is not None:
-            self.look_at(row.symbol)
+            self._follow_signal()
+        elif pane is self.positions:
+            self.subject.follow_position()
+
+    def _follow_signal(self) -> None:
+        self.why.top = 0
+        self.subject.follow_signal()
 
     def act_down(self) -> None:
         self._move(1)
@@ -288,10 +250,26 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.desk_app.say(f"book grouped by {self.book.regroup(-1)} ticks", "muted")
 
     def act_back(self) -> None:
-        if self.signals.pattern:
-            self.signals.pattern = ""
+        if self.tour is not None:
+            self._end_tour()
+        elif self.signals.pattern:
+            self.filter_signals("")
         else:
             self.go("signals")
+
+    def act_tour_next(self) -> None:
+        if self.tour is not None and not self.tour.skip():
+            self._end_tour()
+
+    def _end_tour(self) -> None:
+        if self.tour is not None:
+            self.tour.remove()
+            self.tour, self.place.tour = None, False
+
+    def filter_signals(self, pattern: str) -> None:
+        """Narrow the signals to those that match; nothing shows all."""
+        self.signals.pattern = pattern
+        self.go("signals")
 
     def act_explain(self) -> None:
         self.go("why")
@@ -300,45 +278,10 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if self.where() == "signals":
             self.go("why")
 
-    def act_help(self) -> None:
-        self.app.push_screen(Help(self.where(), self.desk_app.keymap, replay=self.desk_app.is_replay()))
-
-    def act_find(self) -> None:
-        self.run_worker(self._find(), group="conduct")
-
-    async def _find(self) -> None:
-        """Symbols are found everywhere; in the signals pane a pattern without a symbol filters the list."""
-        finder = Finder("Find symbol", [], hint="symbol, or words to filter the signals by", free="filter:")
-        finder.call_later(self._offer_symbols, finder)
-        answer = await self.app.push_screen_wait(finder)
-        if answer is None:
-            return
-        if answer.startswith("filter:"):
-            self.signals.pattern = answer.removeprefix("filter:")
-            self.go("signals")
-        else:
-            self.look_at(answer)
-
-    async def _offer_symbols(self, finder: Finder) -> None:
-        finder.offer(await self.desk_app.symbols())
-
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self.on_beat)
 
     def on_pane_focused(self, message: Pane.Focused) -> None:
         if message.pane.id:
             self.place.use(message.pane.id)
-        self.footer.draw([self._footer_line()])
-
-
-def symbol_entries(symbols: list[dict[str, object]]) -> list[Entry]:
-    """Finder entries of the symbols the engine listed."""
-    return [
-        Entry(
-            id=str(each["symbol"]),
-            name=str(each["symbol"]),
-            about=str(each.get("about") or each.get("state") or ""),
-            mark=render.UNKNOWN if each.get("last") is None else str(each["last"]),
-        )
-        for each in symbols
-    ]
+        self.footer.draw([self.footer_row()])

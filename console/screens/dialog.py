@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Keys a dialog answers although a field has the keyboard.
+_OURS = frozenset(
+    {"escape", "enter", "tab", "shift+tab", "up", "down", "pageup", "pagedown", "ctrl+n", "ctrl+p", "ctrl+c"}
+)
+
 
 def hints(*pairs: tuple[str, str], lit: bool = True) -> Row:
     """Keys and what they do; unlit while the dialog is still deaf to the first of them."""
@@ -49,7 +54,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     answers `enter`.
     """
 
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
     WIDTH = 74
 
     def __init__(self, title: str, *, tone: str = "accent") -> None:
@@ -155,6 +160,8 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         self.call_after_refresh(self.on_beat)
 
     def on_key(self, event: events.Key) -> None:
+        if isinstance(self.focused, Field) and event.key not in _OURS:
+            return  # the field's own editing keys
         event.stop()
         if event.key == "escape" and not self.busy:
             self.dismiss(None)

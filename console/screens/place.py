@@ -12,6 +12,7 @@ PANES = ("book", "regime", "signals", "why", "positions", "limits")
 
 WIDE, TWO = 140, 100
 MIN_WIDTH, MIN_HEIGHT = 60, 16
+TOUR_HEIGHT = 6
 _LOW = 28  # rows below which a column holds fewer panes
 
 
@@ -22,7 +23,9 @@ def form(width: int, height: int) -> str:
     return "wide" if width >= WIDE else "two" if width >= TWO else "one"
 
 
-def place(width: int, height: int, recent: Sequence[str], banner: bool = False) -> dict[str, Region]:
+def place(
+    width: int, height: int, recent: Sequence[str], banner: bool = False, tour: bool = False
+) -> dict[str, Region]:
     """Regions by part; a part without one is not shown. `recent` are the panes by last use, newest first."""
     shape = form(width, height)
     status = min(2 if banner and shape != "tiny" else 1, height)
@@ -30,6 +33,10 @@ def place(width: int, height: int, recent: Sequence[str], banner: bool = False) 
     parts = {"status": Region(0, 0, width, status)}
     if foot:
         parts["footer"] = Region(0, height - 1, width, 1)
+    if tour and shape != "tiny":
+        # Over the lower edge of whatever is there.
+        wide = min(width - 2, 100)
+        parts["tour"] = Region((width - wide) // 2, height - foot - TOUR_HEIGHT, wide, TOUR_HEIGHT)
     top, room = status, height - status - foot
     if room <= 0:
         return parts
@@ -89,6 +96,7 @@ class DeskLayout(Layout):
     def __init__(self) -> None:
         self.recent: list[str] = ["signals", "why", "book", "positions", "regime", "limits"]
         self.banner = False
+        self.tour = False
 
     def use(self, pane: str) -> None:
         """This pane was used last."""
@@ -96,11 +104,13 @@ class DeskLayout(Layout):
         self.recent.insert(0, pane)
 
     def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
-        parts = place(size.width, size.height, self.recent, self.banner)
+        parts = place(size.width, size.height, self.recent, self.banner, self.tour)
         placements: list[WidgetPlacement] = []
         for order, child in enumerate(children):
             region = parts.get(child.id or "")
             if region is not None and region.area:
                 margin = child.styles.margin
-                placements.append(WidgetPlacement(region, NULL_OFFSET, margin, child, order))
+                placements.append(
+                    WidgetPlacement(region, NULL_OFFSET, margin, child, order, overlay=child.id == "tour")
+                )
         return placements

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from console.actions import BY_ID, TABLE, Action, Danger
-from console.app import PerpdeckApp
 from console.conduct import Conduct
 from console.keymap import CHAINS, Keymap, conflicts, shown
+from console.navigate import Navigator
 from console.screens.desk import DeskScreen
 
 
@@ -45,7 +45,7 @@ def test_remapping_into_a_conflict_or_an_unknown_id_is_refused(remap: dict[str, 
 
 @pytest.mark.parametrize("action", TABLE, ids=lambda action: action.id)
 def test_every_action_is_done_somewhere(action: Action) -> None:
-    owners = (DeskScreen, PerpdeckApp, Conduct)
+    owners = (DeskScreen, Navigator, Conduct)
     named = any(hasattr(owner, f"{kind}_{action.id}") for owner in owners for kind in ("act", "do"))
     assert named or action.id.startswith("pane_") or (action.danger is Danger.SAFE and action.make is not None)
 

@@ -292,10 +292,10 @@ async def test_lost_engine_refuses_and_comes_back() -> None:
 
 
 async def test_remapped_keys_act_and_are_printed() -> None:
-    async with console(keys={"reject": "n"}) as (app, pilot, port):
-        assert "n reject" in text_frame(app)[-1]
+    async with console(keys={"reject": "y"}) as (app, pilot, port):
+        assert "y reject" in text_frame(app)[-1]
         await pilot.press("r")
         await settle(pilot, app)
         assert port.acted() == []
-        await pilot.press("n")
+        await pilot.press("y")
         await until(pilot, port.acted)

@@ -1,0 +1,109 @@
+"""Six steps from the first waiting signal to a position under protection; one Esc ends it. It never holds a key."""
+
+from __future__ import annotations
+
+import msgspec
+
+from console.keymap import Keymap
+from console.look import Look
+from console.panes.canvas import Canvas
+from console.rows import Row, fit, spread, wrap
+from console.screens.place import TOUR_HEIGHT
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the desk looks like, as far as the tour cares."""
+
+    waiting: bool = False
+    at_why: bool = False
+    ticket_open: bool = False
+    positions: int = 0
+    protected: bool = False
+    tier_taken: bool = False
+    helped: bool = False
+
+
+_STEPS = (
+    (
+        "A signal waits",
+        "The Signals pane pins what waits on top, with a countdown: when it ends, the answer is no. {down} and {up} "
+        "choose. Press {explain} to see why it was raised.",
+    ),
+    (
+        "Why",
+        "Every component with its raw input and its points; the sum is the score. Below: what would flip it, the plan, "
+        "and a ticket worked out on the live book. Press {approve} when you have seen enough.",
+    ),
+    (
+        "The ticket",
+        "Size, expected fill, costs, liquidation and the worst case, live until the countdown ends. Enter approves, "
+        "Esc leaves it. Keys typed before the box appeared were thrown away.",
+    ),
+    (
+        "Approved",
+        "The entry goes to market; on its first fill a stop is placed on the exchange. Until it rests the top line "
+        "says NAKED with a clock; in Positions `rests ✓` says it does.",
+    ),
+    (
+        "Protected, in three tiers",
+        "30 % at the first target, 40 % at the second, the rest trails; after the first the stop goes to break-even. "
+        "{faster} makes the demo faster, {hold} holds it.",
+    ),
+    (
+        "Everything else",
+        "{help} shows the keys of the place you are in, {palette} finds any action by name, {pause} stops new "
+        "entries, {kill} halts. {quit} leaves the screen; the engine goes on.",
+    ),
+)
+
+
+def advance(step: int, seen: Seen) -> int:
+    """The step to show now; it goes on when what the present one asks for has happened, and never back."""
+    done = (
+        seen.waiting and (seen.at_why or seen.ticket_open or seen.positions > 0),
+        seen.ticket_open or seen.positions > 0,
+        not seen.ticket_open and seen.positions > 0,
+        seen.protected,
+        seen.tier_taken or seen.helped,
+    )
+    while step < len(done) and done[step]:
+        step += 1
+    return step
+
+
+class TourBox(Canvas):
+    """The box with the present step, over the lower edge of the desk."""
+
+    def __init__(self, look: Look, keymap: Keymap, *, id: str) -> None:
+        super().__init__(look, id=id)
+        self._keymap = keymap
+        self.step = 0
+
+    def paint(self, seen: Seen) -> None:
+        self.step = advance(self.step, seen)
+        self.draw(self._picture(self.size.width))
+
+    def skip(self) -> bool:
+        """On to the next step; False after the last."""
+        self.step += 1
+        if self.step < len(_STEPS):
+            return True
+        self.step = len(_STEPS) - 1
+        return False
+
+    def _picture(self, width: int) -> list[Row]:
+        title, text = _STEPS[self.step]
+        ids = ("down", "up", "explain", "approve", "faster", "hold", "help", "palette", "pause", "kill", "quit")
+        text = text.format(**{name: self._keymap.key_of(name) for name in ids})
+        inner = max(width - 4, 1)
+        head = spread(
+            ((f" {self.step + 1} of {len(_STEPS)}  {title} ", "title"),),
+            ((" Esc ends the tour, n goes on ", "muted"),),
+            max(width - 2, 0),
+            "─",
+            "accent",
+        )
+        body = [(("│ ", "accent"), *fit(row, inner), (" │", "accent")) for row in wrap(text, inner)[: TOUR_HEIGHT - 2]]
+        body += [(("│ ", "accent"), *fit((), inner), (" │", "accent"))] * (TOUR_HEIGHT - 2 - len(body))
+        foot = (("╰" + "─" * max(width - 2, 0) + "╯", "accent"),)
+        return [(("╭", "accent"), *head, ("╮", "accent")), *body, foot]
