@@ -22,6 +22,7 @@ from engine.desk.standing_store import standing_rows
 from engine.errors import DeskError
 from engine.money import Instrument, Side, decimal
 from engine.port.commands import Done, Refused
+from engine.port.views import Ticket
 from engine.store.journal import Journal
 from engine.store.rows import SignalRow
 from engine.trading import approval, standing
@@ -35,6 +36,7 @@ from engine.trading.records import cooldown_row, published_cooldown_row, signal_
 from engine.trading.refusals import RiskRefusal
 from engine.trading.risk import Account, ApprovedPlan, Edits, Refusals, Rules, check
 from engine.trading.standing import Standing
+from engine.trading.ticket import make_ticket
 from strategies.evaluate import Evaluation
 from strategies.filters import Blocks, Cooldown
 from strategies.model import MarketSnapshot, Refusal, Signal
@@ -92,6 +94,7 @@ class Decisions:
         self.standing = Standing(mode=settings.mode)
         self.refused: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
         self.spawn: Callable[[Awaitable[None], str], None] = _cannot_spawn
+        self.asked_symbol = ""  # of the last what-if by hand
         self.approved_count = 0
         self.raised_count = 0
         bus.subscribe(TradeClosed, self._on_closed)
@@ -159,7 +162,7 @@ class Decisions:
             return _refused(claimed)
         self.queue, waiting = claimed
         try:
-            answer = await self._priced(waiting.signal, waiting.expires_ms, edits, wait_s=BOOK_WAIT_S)
+            answer = await self._priced(waiting.signal, waiting.expires_ms, edits)
         except (DeskError, TimeoutError) as error:
             answer = RiskRefusal("ExchangeSilent", f"the account could not be read: {error}")
         if isinstance(answer, ApprovedPlan) and approval.is_expired(
@@ -207,6 +210,11 @@ class Decisions:
             self._tell(signal_id)
         return Done(f"{signal_id} rejected")
 
+    def show_book(self, symbol: str) -> None:
+        """Somebody wants to see this symbol's price: its book joins the focus."""
+        self.asked_symbol = symbol
+        self._focus()
+
     def price_text(self, symbol: str, price: float | Decimal) -> str:
         """A price with the decimals of its tick."""
         instrument = self._instruments.get(symbol)
@@ -221,12 +229,29 @@ class Decisions:
         self.queue = answer
         return Done(f"{signal_id} snoozed for {for_s:g} s")
 
-    async def price(
-        self, signal: Signal, expires_ms: int, edits: Edits | None = None
-    ) -> tuple[ApprovedPlan | Refusals | RiskRefusal, Quote, Account]:
-        """The what-if of an approval, with what it was computed from."""
-        answer = await self._priced(signal, expires_ms, edits, wait_s=0.0, dry=True)
-        return answer, self._quotes.quote(signal.symbol), self._accounts.known_account(signal.symbol)
+    def ticket(self, signal: Signal, expires_ms: int, leverage: int, edits: Edits | None = None) -> Ticket | None:
+        """What an approval would do at this moment, from what is at hand; None when it cannot be priced."""
+        quote, account = self._quotes.quote(signal.symbol), self._accounts.known_account(signal.symbol)
+        answer = self._checked(signal, quote, account, expires_ms, edits)
+        gate = self._gate(signal)
+        if gate is not None:
+            answer = _with_reason(answer, gate)
+        return make_ticket(answer, quote, account, leverage)
+
+    async def asked_ticket(self, signal: Signal, leverage: int, edits: Edits | None = None) -> Ticket | Refused:
+        """The same for a person who waits for it: book and account are asked for first. Raises ExchangeError."""
+        await self._quotes.ready(signal.symbol, BOOK_WAIT_S)
+        await self._accounts.account(signal.symbol)
+        ticket = self.ticket(signal, 0, leverage, edits)
+        quote = self._quotes.quote(signal.symbol)
+        if ticket is None:
+            return Refused("NotPriced", f"{signal.symbol} cannot be priced: {quote.reason or 'no book'}")
+        return ticket
+
+    def expires_ms(self, entry: Waiting) -> int:
+        """When a signal really ends: its bar, or the shortest life on the wall, whichever is later."""
+        left_mono_ms = entry.not_before_mono_ms - self._clock.mono_ms()
+        return max(entry.expires_ms, self._clock.now_ms() + round(max(0.0, left_mono_ms) * self._clock.rate))
 
     async def set_standing(self, after: Standing, actor: str, reason: str = "") -> None:
         """Take over new standing orders: written, then told. Raises StoreError."""
@@ -258,24 +283,30 @@ class Decisions:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     async def _priced(
-        self, signal: Signal, expires_ms: int, edits: Edits | None, wait_s: float, dry: bool = False
+        self, signal: Signal, expires_ms: int, edits: Edits | None
     ) -> ApprovedPlan | Refusals | RiskRefusal:
-        side = Side(signal.side).word
-        gate = standing.refuses_entry(self.standing, signal.strategy, signal.symbol, side, self._clock.now_ms())
-        if gate is None and self._reconciler is not None and not self._reconciler.reconciled:
-            gate = RiskRefusal("NotReconciled", "we and the exchange do not agree yet; see reconcile")
-        if gate is not None and not dry:
+        if (gate := self._gate(signal)) is not None:
             return gate
-        quote = await self._quotes.ready(signal.symbol, wait_s)
-        account = self._accounts.known_account(signal.symbol) if dry else await self._accounts.account(signal.symbol)
-        answer = check(
-            signal, self._instruments[signal.symbol], quote, account, self._keeper.portfolio(),
-            costs_of(self._settings.risk, account.maker, account.taker), self.rules, self._clock.now_ms(),
-            edits=edits, expires_ms=expires_ms,
+        quote = await self._quotes.ready(signal.symbol, BOOK_WAIT_S)
+        account = await self._accounts.account(signal.symbol)
+        return self._checked(signal, quote, account, expires_ms, edits)
+
+    def _gate(self, signal: Signal) -> RiskRefusal | None:
+        """What keeps every entry out, whatever its price."""
+        side = Side(signal.side).word
+        against = standing.refuses_entry(self.standing, signal.strategy, signal.symbol, side, self._clock.now_ms())
+        if against is None and self._reconciler is not None and not self._reconciler.reconciled:
+            return RiskRefusal("NotReconciled", "we and the exchange do not agree yet; see reconcile")
+        return against
+
+    def _checked(
+        self, signal: Signal, quote: Quote, account: Account, expires_ms: int, edits: Edits | None
+    ) -> ApprovedPlan | Refusals:
+        costs = costs_of(self._settings.risk, account.maker, account.taker)
+        return check(
+            signal, self._instruments[signal.symbol], quote, account, self._keeper.portfolio(), costs, self.rules,
+            self._clock.now_ms(), edits=edits, expires_ms=expires_ms,
         )  # fmt: skip
-        if gate is not None and isinstance(answer, Refusals):
-            return replace_reasons(answer, gate)
-        return answer
 
     async def _end(self, signal_id: str, state: str, actor: str, reason: str, write: bool = True) -> None:
         self.queue = approval.decide(self.queue, signal_id, state, actor, reason, self._clock.now_ms())
@@ -293,7 +324,7 @@ class Decisions:
                 state=entry.state,
                 actor=entry.actor,
                 reason=entry.reason,
-            )  # fmt: skip
+            )
         )
 
     def _keep_refusal(self, refusal: Refusal) -> None:
@@ -339,16 +370,11 @@ def refusal_of(signal: Signal, reason: str, detail: str) -> Refusal:
     )  # fmt: skip
 
 
-def replace_reasons(answer: Refusals, first: RiskRefusal) -> Refusals:
-    """The same refusals with one more in front."""
+def _with_reason(answer: ApprovedPlan | Refusals, first: RiskRefusal) -> Refusals:
+    """The same answer, refused for one more reason."""
+    reasons = answer.reasons if isinstance(answer, Refusals) else ()
     return Refusals(
-        (first, *answer.reasons),
-        answer.plan,
-        answer.sizing,
-        answer.walk,
-        answer.liquidation,
-        answer.cost_r,
-        answer.reward_r,
+        (first, *reasons), answer.plan, answer.sizing, answer.walk, answer.liquidation, answer.cost_r, answer.reward_r
     )
 
 

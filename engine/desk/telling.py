@@ -27,14 +27,15 @@ class Teller:
         self._lost: set[str] = set()
         for kind, sink in (
             (RaisedSignal, self._raised), (events.SignalDecided, self._decided), (events.EntryFilled, self._entered),
-            (events.StopPlaced, self._protected), (events.StopMoved, self._moved), (events.TierPlaced, self._tier_placed),
-            (events.TierTaken, self._tier_taken), (events.TradeClosed, self._closed), (events.StopFailed, self._stop_failed),
+            (events.StopPlaced, self._protected), (events.StopMoved, self._moved),
+            (events.TierPlaced, self._tier_placed), (events.TierTaken, self._tier_taken),
+            (events.TradeClosed, self._closed), (events.StopFailed, self._stop_failed),
             (events.EntryFailed, self._entry_failed), (events.OrderRefused, self._refused),
             (events.QuantityDiffered, self._differed), (events.StandingChanged, self._standing),
             (BookLost, self._book_lost), (BookSynced, self._book_synced), (GapsRepaired, self._repaired),
             (UniverseChanged, self._universe),
         ):  # fmt: skip
-            bus.subscribe(kind, sink)  # type: ignore[type-abstract,arg-type]
+            bus.subscribe(kind, sink)  # type: ignore[arg-type]
 
     def _raised(self, event: RaisedSignal) -> None:
         signal = event.waiting.signal
@@ -57,13 +58,15 @@ class Teller:
         side = self._side(event.position_id)
         self._log.tell(
             notices.EntryFilled, f"{event.symbol} {side} {plain(event.quantity)} at {price}, 1R is {event.r0:g}",
-            severity="good", symbol=event.symbol, signal_id=event.signal_id, price=price, quantity=plain(event.quantity),
+            severity="good", symbol=event.symbol, signal_id=event.signal_id, price=price,
+            quantity=plain(event.quantity),
         )  # fmt: skip
 
     def _protected(self, event: events.StopPlaced) -> None:
         price = self._price(event.symbol, event.price)
         self._log.tell(
-            notices.StopPlaced, f"{event.symbol} stop rests on the exchange at {price}, {event.naked_ms:.0f} ms after the fill",
+            notices.StopPlaced,
+            f"{event.symbol} stop rests on the exchange at {price}, {event.naked_ms:.0f} ms after the fill",
             severity="good", symbol=event.symbol, signal_id=event.signal_id, price=price, naked_ms=event.naked_ms,
         )  # fmt: skip
 
