@@ -43,7 +43,7 @@ class AccountBook:
         self._accounts: dict[str, Account] = {}
         self._now_ms = 0
         self._busy = False
-        self._waiting: deque[tuple[str, Decimal, Decimal, int]] = deque()
+        self._waiting: deque[tuple[str, Decimal, Decimal, int, bool]] = deque()
         self._matching = Matching(self._venue)
         self._conditionals = Conditionals(self._venue, self._matching)
         self._liquidation = Liquidation(self._venue, self._matching)
@@ -63,8 +63,12 @@ class AccountBook:
     # -- the seam ------------------------------------------------------------------------------------------------
 
     def on_price(self, symbol: str, last: Decimal, mark: Decimal, now_ms: int) -> None:
-        """Liquidate, then trigger, then fill resting orders. A price printed by a trade of ours waits for its end."""
-        self._waiting.append((symbol, last, mark, now_ms))
+        """Liquidate, then trigger, then fill resting orders.
+
+        A price printed by a trade of an account waits for the end of it, and fills no resting order: nobody is hit by
+        the remainder of the order that made the price.
+        """
+        self._waiting.append((symbol, last, mark, now_ms, self._busy))
         if not self._busy:
             self._catch_up()
 
@@ -193,13 +197,14 @@ class AccountBook:
         finally:
             self._busy = False
 
-    def _follow_price(self, symbol: str, last: Decimal, mark: Decimal, now_ms: int) -> None:
+    def _follow_price(self, symbol: str, last: Decimal, mark: Decimal, now_ms: int, own: bool) -> None:
         self._now_ms = max(self._now_ms, now_ms)
         for account in self._accounts.values():
             if account.touches(symbol):
                 self._liquidation.check(account, symbol, now_ms)
                 self._conditionals.on_price(account, symbol, last, mark, now_ms)
-                self._matching.cross(account, symbol, last, now_ms)
+                if not own:
+                    self._matching.cross(account, symbol, last, now_ms)
 
     def _pass_time(self, now_ms: int) -> None:
         self._now_ms = max(self._now_ms, now_ms)

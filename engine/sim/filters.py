@@ -88,7 +88,8 @@ def check_reduction(account: Account, order: Order) -> None:
     if not account.position(order.symbol, order.position_side).reducible(order.side):
         raise refuse(-2022)
     if order.type == "LIMIT":
-        working = [other for other in account.resting.get(order.symbol, {}).values() if other.reduce_only]
+        resting = account.resting.get(order.symbol, {}).values()
+        working = [other for other in resting if other.reduce_only and other.order_id != order.order_id]
         if order in excess(account, [*working, order]):
             raise refuse(-2022)
 

@@ -76,12 +76,12 @@ class Margins:
 def exposure(
     account: Account, venue: Venue, symbol: str, side: str, extra: tuple[Order, Decimal] | None = None
 ) -> Exposure:
-    """Exposure of one position key, as if the `extra` order also rested at the given price."""
+    """Exposure of one position key, as if the `extra` order rested at the given price, in place of its former self."""
     position = account.positions.get(symbol, {}).get(side)
     notional = position.notional(venue.market.mark(symbol)) if position else ZERO
     working = [(order, order.price) for order in account.resting.get(symbol, {}).values()]
     if extra is not None:
-        working.append(extra)
+        working = [pair for pair in working if pair[0].order_id != extra[0].order_id] + [extra]
     bids = asks = ZERO
     for order, price in working:
         if order.reduce_only or order.position_side != side:

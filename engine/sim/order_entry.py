@@ -62,22 +62,23 @@ def read_order(account: Account, venue: Venue, params: Params, now_ms: int, test
     kind = params.word("type", {"LIMIT", "MARKET", *CONDITIONAL_TYPES}, -1116)
     if kind in CONDITIONAL_TYPES and not test:
         raise refuse(-4120)
-    market = kind.endswith("MARKET")
-    tif = params.text("timeInForce")
-    if market:
+    market, plain = kind.endswith("MARKET"), kind not in CONDITIONAL_TYPES
+    if kind == "MARKET":
         for name in ("timeInForce", "price"):
-            if params.text(name) is not None and kind == "MARKET":
+            if params.text(name) is not None:
                 raise refuse(-1106, name=name)
+    if plain and params.flag("closePosition"):
+        raise refuse(-4136, type=kind)
     price_match = read_price_match(params, kind)
     order = Order(
         symbol=direction.symbol,
         side=direction.side,
         type="MARKET" if market else "LIMIT",
-        qty=params.required_number("quantity") if not params.flag("closePosition") else ZERO,
+        qty=ZERO if params.flag("closePosition") else params.required_number("quantity"),
         client_id=params.client_id("newClientOrderId") or venue.ids.client_id(),
         orig_type=kind,
         position_side=direction.position_side,
-        tif=params.word("timeInForce", _TIFS, -1115) if not market else tif or "GTC",
+        tif=params.word("timeInForce", _TIFS, -1115, None if kind == "LIMIT" else "GTC"),
         reduce_only=direction.reduce_only or direction.reduces_hedge,
         price_match=price_match,
         stp=params.word("selfTradePreventionMode", _STP, -5039, "EXPIRE_MAKER"),

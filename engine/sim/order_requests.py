@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from engine.sim import answers, filters
@@ -10,7 +11,7 @@ from engine.sim.account import Account
 from engine.sim.codes import Refused, refuse
 from engine.sim.matching import Matching
 from engine.sim.order_entry import SIDES, read_order, read_price, read_price_match
-from engine.sim.orders import Order
+from engine.sim.orders import UNRANKED, Order
 from engine.sim.parameters import Params, spelled
 from engine.sim.venue import Venue
 
@@ -68,8 +69,12 @@ class OrderRequests:
         filters.check_price(rules, price)
         filters.check_quantity(rules, qty, market=False)
         filters.check_band(rules, side, price, self._venue.market.mark(symbol))
-        if not order.reduce_only:
+        changed = replace(order, price=price, qty=qty, priority=UNRANKED)
+        if order.reduce_only:
+            filters.check_reduction(account, changed)
+        else:
             filters.check_notional(rules, price, qty, code=-5029)
+            filters.check_margin(account, self._venue, changed)
         bid, ask = self._venue.market.best(symbol)
         would_take = price >= ask if side == "BUY" else price <= bid
         if qty <= order.filled or (order.tif == "GTX" and would_take):
