@@ -92,6 +92,18 @@ class QuantityDiffered(TradingEvent, frozen=True, kw_only=True, tag=True):
     exchange: Decimal
 
 
+class SignalOffered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A signal waits for a decision until `expires_ms`."""
+
+    at_ms: int
+    signal_id: str
+    symbol: str
+    side: str
+    strategy: str
+    score: float
+    expires_ms: int
+
+
 class SignalDecided(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A waiting signal reached an end of its waiting: approved, rejected, expired or refused."""
 

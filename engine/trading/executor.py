@@ -16,7 +16,7 @@ from engine.clock import Clock
 from engine.errors import ClockSkew, OutcomeUnknown, Rejected, Throttled, Transient
 from engine.exchange.orders import ConditionalRequest, Gateway, OrderRequest, OrderState, OrderStatus
 from engine.money import ZERO
-from engine.store.rows import IntentRow, PositionRow, Row
+from engine.store.rows import Deleted, IntentRow, PositionRow, Row
 from engine.trading import client_ids
 from engine.trading.inputs import (
     AnyInput,
@@ -45,7 +45,7 @@ JOURNAL_POINTS: Final = tuple(
 class Journal(Protocol):
     """What trading needs of the store."""
 
-    async def commit(self, *rows: Row) -> None: ...
+    async def commit(self, *rows: Row | Deleted) -> None: ...
     def put(self, *rows: Row) -> None: ...
 
 

@@ -168,7 +168,7 @@ def _note_missing(position: Position, name: str, now_ms: int) -> list[AnyIntent]
 
 def _note_price(position: Position, event: PriceMoved | BarClosed) -> None:
     if isinstance(event, BarClosed):
-        position.mark = event.close
+        position.mark, position.walked_ms = event.close, event.now_ms
         low, high, at_ms = event.low, event.high, event.open_ms
     else:
         by_last = position.plan.exits.working_type == "CONTRACT_PRICE" and event.last is not None

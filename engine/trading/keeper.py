@@ -41,6 +41,7 @@ class Keeper:
         self._clock = clock
         self._positions: dict[str, Position] = {}
         self._by_key: dict[str, str] = {}
+        self._ended: dict[str, Position] = {}  # abandoned while somebody waits for the entry's answer
         self._tasks: asyncio.TaskGroup | None = None
         self._running = asyncio.Event()
         self.ask: Callable[[str, str], None] = _nobody
@@ -102,6 +103,7 @@ class Keeper:
         """Take over what the last process wrote; it is not acted upon before a reconciliation has fed what is true."""
         for row in rows:
             position = recover(row)
+            position.hold = self.holding
             self._positions[row.position_id] = position
             self._by_key[position.plan.key] = row.position_id
         self._log.restore(signals, bookings)
@@ -120,22 +122,30 @@ class Keeper:
                 self._running.clear()
                 self._tasks = None
 
-    async def open(self, approved: ApprovedPlan, signal: SignalRow) -> Position:
-        """Open a position; returns when the entry was answered or refused, or its answer was lost.
+    def reserve(self, approved: ApprovedPlan) -> Position:
+        """Take the symbol and count against the limits, before anything is awaited.
 
-        It counts against the limits from the first moment, before anything is awaited. Raises InvariantBroken when
-        the symbol is taken.
+        Raises InvariantBroken when the symbol is taken.
         """
-        position, intents = begin(approved.plan)
+        position, _ = begin(approved.plan)
         self.admit(position)
+        return position
+
+    async def open(self, position: Position, signal: SignalRow) -> Position:
+        """Send the entry of a reserved position; returns when it was answered or refused, or its answer was lost."""
+        position_id = position.plan.position_id
         self._log.track(signal)
+        entry = position.entry
+        intent = PlaceEntry(client_id=entry.client_id, side=entry.side, quantity=entry.quantity)
         answered = asyncio.Event()
         await self._running.wait()
-        for intent in intents:
-            if isinstance(intent, PlaceEntry):
-                self._spawn(self._carry(approved.plan.position_id, intent, answered), intent.client_id)
+        self._spawn(self._carry(position_id, intent, answered), entry.client_id)
         await answered.wait()
-        return self._latest(approved.plan.position_id, position)
+        return self._ended.pop(position_id, None) or self._latest(position_id, position)
+
+    def ended_rows(self, strategy: str, symbol: str) -> list[SignalRow]:
+        """Rows of the last trade of a strategy on a symbol, which must be down before the next one opens."""
+        return self._log.ended_rows(strategy, symbol)
 
     def admit(self, position: Position) -> None:
         """Register a position; raises InvariantBroken when its symbol is taken."""
@@ -168,6 +178,8 @@ class Keeper:
         self._act(position_id, wanted)
         if (latest := self._positions.get(position_id)) is not None and latest.over:
             self._log.forget(latest)
+            if latest.state == "abandoned":
+                self._ended[position_id] = latest
             del self._positions[position_id]
             del self._by_key[latest.plan.key]
 

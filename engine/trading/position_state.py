@@ -95,6 +95,7 @@ class Position(msgspec.Struct, kw_only=True):
     naked_max_ms: float = 0.0
     pace: dict[str, float] = {}  # leg -> machine time before which it is not tried again
     declines: dict[str, int] = {}
+    walked_ms: int = 0  # close of the newest bar that was walked, where bars carry it
     opened_ms: int = 0
     closed_ms: int = 0
     revision: int = 1

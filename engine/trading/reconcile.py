@@ -182,7 +182,7 @@ def _orders(position: Position, listed: Mapping[str, OrderState]) -> list[AnyDif
                         order=state,
                     )
                 )
-        elif order.live:
+        elif order.live and order.phase is not Phase.SENDING:  # one being sent is the executor's
             found.append(
                 OrderUnlisted(
                     symbol=position.plan.symbol,

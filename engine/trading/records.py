@@ -158,7 +158,7 @@ def with_trade(row: SignalRow, position: Position) -> SignalRow:
     first, second = position.tier(client_ids.TIER1), position.tier(client_ids.TIER2)
     row = replace(
         row,
-        stage=_STAGES[position.stage],
+        stage=_STAGES[position.stage] if row.taken else row.stage,  # a shadow keeps the decision there
         entry=position.entry_price,
         sl=position.plan.stop,
         tp1=first.price if first is not None else None,

@@ -6,7 +6,7 @@ is written here may lag by one batch: after a crash the exchange is asked anyway
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from engine.clock import Clock
 from engine.exchange.orders import Fill
@@ -36,8 +36,10 @@ class TradeLog:
         self._journal = journal
         self._clock = clock
         self._signals: dict[str, SignalRow] = {}
+        self._last_ended: dict[tuple[str, str], SignalRow] = {}
         self._written_ms: dict[str, int] = {}
         self.bookings: list[Booking] = []
+        self.ended: Callable[[Position], None] = _nobody
 
     def restore(self, signals: Iterable[SignalRow], bookings: Iterable[Booking]) -> None:
         self._signals = {row.signal_id: row for row in signals}
@@ -80,6 +82,8 @@ class TradeLog:
         rows += [row for tell in told if (row := event_row(tell)) is not None]
         if after.state == "closed" and before.state != "closed" and (rest := cooldown_row(after)) is not None:
             rows.append(rest)
+        if after.state == "closed" and before.state != "closed":
+            self.ended(after)
         if rows:
             self._journal.put(*rows)
 
@@ -87,8 +91,15 @@ class TradeLog:
         """Realised result less the fee, at the moment of the fill."""
         self.bookings.append(Booking(fill.at_ms, fill.realized - fee_in_quote(fill, position.plan)))
 
+    def ended_rows(self, strategy: str, symbol: str) -> list[SignalRow]:
+        """The row of the last ended trade: one strategy may have one open row per symbol, so it goes down first."""
+        row = self._last_ended.get((strategy, symbol))
+        return [row] if row is not None else []
+
     def forget(self, position: Position) -> None:
-        self._signals.pop(position.plan.signal_id, None)
+        row = self._signals.pop(position.plan.signal_id, None)
+        if row is not None and row.status == "closed":
+            self._last_ended[row.strategy_id, row.symbol] = row
         self._written_ms.pop(position.plan.position_id, None)
 
     def _signal_rows(self, position: Position) -> list[Row]:
@@ -100,3 +111,7 @@ class TradeLog:
             return []
         self._signals[row.signal_id] = updated
         return [updated]
+
+
+def _nobody(_position: Position) -> None:
+    """Until somebody wants to hear of ended trades."""

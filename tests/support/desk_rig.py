@@ -133,7 +133,7 @@ class Rig:
         """Open a trade; returns its position id."""
         approved = self.plan(**changes)
         row = signal_row(make_signal(**changes), "open", T0 + 3_600_000, taken=True)
-        await self.keeper.open(approved, row)
+        await self.keeper.open(self.keeper.reserve(approved), row)
         return approved.plan.position_id
 
     def events(self, kind: type[T]) -> list[T]:
