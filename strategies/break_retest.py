@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -54,6 +54,7 @@ class BreakRetestParams(Switchable, frozen=True):
     quality_weight: NotNegative = 0.5
     htf_bonus: NotNegative = 0.5
     zone_bonus_cap: NotNegative = 1.25
+    exit_profile: Literal["structure", "legacy"] = "structure"  # legacy: 1 ATR, targets 1.5 and 2.5, for comparison
 
 
 class Breakout(msgspec.Struct, frozen=True):
@@ -195,10 +196,12 @@ def _retest(snapshot: MarketSnapshot, side: Sign, params: BreakRetestParams) -> 
     base = params.base + params.quality_weight * (q - 1.0) + zone_bonus(band.zone, params)
     base += params.htf_bonus if both else 0.0
     extreme = side * float((side * adverse(candles, side)[first : t + 1]).min())
+    close, legacy = float(candles.close[t]), params.exit_profile == "legacy"
+    stop = close - side * atr if legacy else _stop(close, extreme, band, breakout, atr, params)
     return Setup(
         variant="retest", family=Family.RETEST, side=side, reason=checks.reason, detail=checks.detail,
         conditions=checks.asked, base=base, atr=atr,
-        structural=_stop(float(candles.close[t]), extreme, band, breakout, atr, params),
+        structural=stop, tp_r=(1.5, 2.5) if legacy else (1.0, 2.0),
         volume_vr=at(ind.vr, b),
         evidence={
             "level": level, "breakout_bars_ago": float(t - b), "quality": q, "zone_low": band.low,

@@ -24,6 +24,7 @@ class Setup(msgspec.Struct, frozen=True):
     base: float  # the strategy's own score, before the regime weight
     atr: float
     structural: float | None = None  # stop price the structure asks for
+    tp_r: tuple[float, float] = (1.0, 2.0)  # tiers one and two, in R of the fill
     tp2_price: float | None = None
     tp2_reach_r: tuple[float, float] = (1.0, 3.0)  # the level replaces tier two when it lies between these
     room_to: float | None = None  # a level that must be at least 1 R away

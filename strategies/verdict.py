@@ -56,7 +56,7 @@ def judge(
     return Signal(
         id=_id(setup, strategy, tf, snapshot), symbol=snapshot.symbol, side=setup.side, strategy=strategy.value,
         variant=setup.variant, family=setup.family, timeframe=tf, bar_time_ms=snapshot.bars[tf].last_close_ms,
-        ref_close=close, stop=placed.price, stop_source=placed.source, tp_r=(1.0, 2.0),
+        ref_close=close, stop=placed.price, stop_source=placed.source, tp_r=setup.tp_r,
         tp2_price=_target(setup, close, placed), atr=setup.atr, regime=snapshot.regime, score=scored.score,
         components=scored.components, modifiers=scored.modifiers, conditions=setup.conditions + seen,
         flags=_flags(snapshot, facts, scored), zone_arm=zones.origin, evidence=setup.evidence,

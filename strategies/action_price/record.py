@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from strategies.absent import at, ratio
+from strategies.action_price.annotate import vwap_confluence
 from strategies.action_price.components import FAN, fan_order
 from strategies.action_price.trigger import TF
 from strategies.indicators import swings
@@ -115,6 +116,7 @@ def _context(verdict: Signal | Refusal, snapshot: MarketSnapshot, confirm: int, 
         "bias": snapshot.regime.bias.value,
         "atr_regime": _volatility(snapshot.regime.atr_rank),
         "zones_near": _zones_near(snapshot, verdict) if isinstance(verdict, Signal) else [],
+        "vwap_confluence": list(vwap_confluence(snapshot, s)) if isinstance(verdict, Signal) else [],
     }
 
 

@@ -177,3 +177,12 @@ def test_higher_frames_add_half_a_point() -> None:
                                    ema200=hours.ema200 * np.nan)  # fmt: skip
     without = msgspec.structs.replace(break_retest(), ind=break_retest().ind | {"1h": cold})
     assert setups(without)[0].base == pytest.approx(with_both - 0.5)
+
+
+def test_legacy_exits_are_there_for_comparison_only() -> None:
+    """One ATR, targets at 1.5 and 2.5 of it."""
+    legacy = msgspec.structs.replace(PARAMS, exit_profile="legacy")
+    (found,) = evaluate(break_retest(), legacy, MEASURES)
+    assert found.structural == pytest.approx(100.85 - 1.0)
+    assert found.tp_r == (1.5, 2.5)
+    assert setups(break_retest())[0].tp_r == (1.0, 2.0)

@@ -16,7 +16,7 @@ from strategies.regime import WEIGHTS, regime_series
 from strategies.registry import STRATEGIES
 from strategies.settings import StrategySettings
 from strategies.zones.v2 import build_v2
-from tests.support.analysis import regime
+from tests.support.analysis import regime, rescaled
 from tests.support.goldens import GOLDENS, short
 from tests.support.series import folded, seeds, walk
 
@@ -52,6 +52,17 @@ def test_mirror_image_scores_the_same(strategy: StrategyId, variant: str) -> Non
     assert ours.score == pytest.approx(theirs.score)
     assert [c.state for c in ours.conditions] == [c.state for c in theirs.conditions]
     assert 200.0 - (theirs.stop or 0.0) == pytest.approx(ours.stop, abs=0.15)  # one bin of a profile
+
+
+@pytest.mark.parametrize(("strategy", "variant"), CASES)
+def test_the_unit_of_price_does_not_matter(strategy: StrategyId, variant: str) -> None:
+    """The same market at a thousandth of the price: absolute tolerances would show here."""
+    snap, unit = GOLDENS[strategy, variant](), 2.0**-10
+    dear = evaluate_one(strategy, snap, SETTINGS)[0]
+    cheap = evaluate_one(strategy, rescaled(snap, unit), SETTINGS)[0]
+    assert isinstance(cheap, Signal)
+    assert cheap.score == pytest.approx(dear.score)
+    assert cheap.stop == pytest.approx((dear.stop or 0.0) * unit, rel=1e-9)
 
 
 def test_the_table_names_every_variant_of_the_matrix() -> None:

@@ -156,6 +156,26 @@ def mirrored(snap: MarketSnapshot, about: float) -> MarketSnapshot:
     )
 
 
+def rescaled(snap: MarketSnapshot, unit: float) -> MarketSnapshot:
+    """The same market quoted in another unit of price."""
+    priced = (*PRICES, "atr", "bb_upper", "bb_lower")
+    bars = {
+        tf: msgspec.structs.replace(c, open=c.open * unit, high=c.high * unit, low=c.low * unit, close=c.close * unit)
+        for tf, c in snap.bars.items()
+    }
+    ind = {
+        tf: msgspec.structs.replace(found, **{name: getattr(found, name) * unit for name in priced})
+        for tf, found in snap.ind.items()
+    }
+    zones = [
+        msgspec.structs.replace(z, low=z.low * unit, high=z.high * unit, mid=z.mid * unit)
+        for z in snap.source.zones().zones
+    ]
+    return msgspec.structs.replace(
+        snap, bars=bars, ind=ind, source=Zones(*zones, symbol=snap.symbol), filters=Filters(snap.filters.tick * unit)
+    )
+
+
 def signal(
     strategy: str = "break_retest",
     side: Sign = 1,

@@ -8,11 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from strategies.action_price.annotate import vwap_confluence
 from strategies.action_price.components import NAMES
 from strategies.action_price.evaluate import evaluate
 from strategies.action_price.params import ActionPriceParams, ComponentWeights
 from strategies.action_price.record import record
-from tests.support.analysis import BtcContext, Zones, mirrored, signal, zone
+from tests.support.analysis import BtcContext, Zones, candles, indicators, mirrored, signal, snapshot, zone
 from tests.support.cross import worked_example
 
 PARAMS = ActionPriceParams()
@@ -98,3 +99,12 @@ def test_absent_measures_are_none() -> None:
 def test_verdict_of_another_strategy_has_no_record() -> None:
     with pytest.raises(KeyError):
         record(signal("value_area"), worked_example())
+
+
+def test_averages_under_price_are_an_annotation() -> None:
+    """The day's VWAP of the example lies far below a long and is not confluent; a tight day is, on one side only."""
+    assert recorded(worked_example())["context"]["vwap_confluence"] == []
+    flat = candles([(100.0, 100.2, 99.8, 100.0)] * 40 + [(100.0, 100.3, 99.9, 100.2)])
+    snap = snapshot({"15m": flat}, {"15m": indicators(41)})
+    assert vwap_confluence(snap, 1) == ("daily",)
+    assert vwap_confluence(snap, -1) == ()
