@@ -43,12 +43,15 @@ def rank(values: F64, bars: int, least: int, first: int = 0) -> F64:
     start = max(0, first)
     if start >= n:
         return out
-    reach = min(bars - 1, n - 1)
-    padded = np.concatenate((np.full(max(0, reach - start), np.nan), values[max(0, start - reach) :]))
     now = values[start:]
-    below = np.zeros(len(now), dtype=np.uint16)
-    for lag in range(1, reach + 1):
-        below += padded[reach - lag : reach - lag + len(now)] < now
+    lead = np.full(max(0, bars - 1 - start), np.nan)
+    padded = np.concatenate((lead, values[max(0, start - bars + 1) :]))
+    windows = sliding_window_view(padded, bars).T  # one row for each age, so that counting adds whole rows
+    below = np.empty(len(now), dtype=np.uint16)
+    narrow = np.uint8 if bars <= 256 else np.uint16
+    for at in range(0, len(now), CHUNK):
+        less = windows[:, at : at + CHUNK] < now[at : at + CHUNK]
+        below[at : at + CHUNK] = np.add.reduce(less.view(np.uint8), axis=0, dtype=narrow)
     known = np.concatenate(([0], np.cumsum(np.isfinite(values))))
     ends = np.arange(start + 1, n + 1)
     count = known[ends] - known[np.maximum(0, ends - bars)]
