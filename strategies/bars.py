@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 
 from strategies.indicators import true_range
 from strategies.model import F64, I64, Candles, Sign
 from strategies.side import adverse, favour
+from strategies.ta import ta
 from strategies.windows import trailing_median
 
 Mask = NDArray[np.bool_]
@@ -84,7 +84,7 @@ def donchian(candles: Candles, bars: int, *, display: bool = False) -> tuple[F64
     if bars == 1:
         upper, lower = candles.high, candles.low
     else:
-        upper, lower = talib.MAX(candles.high, bars), talib.MIN(candles.low, bars)
+        upper, lower = ta.MAX(candles.high, bars), ta.MIN(candles.low, bars)
     if display:
         return upper, lower
     return _later(upper), _later(lower)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 
 from strategies.model import F64, Candles, Indicators
+from strategies.ta import ta
 from strategies.windows import rank, trailing_median
 
 Index = NDArray[np.intp]
@@ -49,9 +49,9 @@ def indicators(candles: Candles, *, tick: float = 0.0, recent: int | None = None
     return Indicators(
         atr=atr,
         **averages,
-        adx=_from(talib.ADX(high, low, close, WILDER), ADX_BARS),
-        plus_di=_from(talib.PLUS_DI(high, low, close, WILDER), ADX_BARS),
-        minus_di=_from(talib.MINUS_DI(high, low, close, WILDER), ADX_BARS),
+        adx=_from(ta.ADX(high, low, close, WILDER), ADX_BARS),
+        plus_di=_from(ta.PLUS_DI(high, low, close, WILDER), ADX_BARS),
+        minus_di=_from(ta.MINUS_DI(high, low, close, WILDER), ADX_BARS),
         rsi=relative_strength(close),
         bb_upper=upper,
         bb_lower=lower,
@@ -72,7 +72,7 @@ def panel_indicators(
 
 def ema(close: F64, period: int) -> F64:
     """Exponential average seeded by the simple one; absent before four periods of bars."""
-    return _from(talib.EMA(close, period), EMA_WARMUP * period)
+    return _from(ta.EMA(close, period), EMA_WARMUP * period)
 
 
 def true_range(high: F64, low: F64, close: F64) -> F64:
@@ -87,14 +87,14 @@ def true_range(high: F64, low: F64, close: F64) -> F64:
 
 def true_average(high: F64, low: F64, close: F64, tick: float = 0.0) -> F64:
     """Wilder's ATR(14) in price units; absent before 100 bars, at zero, and below one tick."""
-    atr = _from(talib.ATR(high, low, close, WILDER), ATR_BARS)
+    atr = _from(ta.ATR(high, low, close, WILDER), ATR_BARS)
     atr[(atr <= 0) | (atr < tick)] = np.nan
     return atr
 
 
 def relative_strength(close: F64) -> F64:
     """Wilder's RSI(14); a series that has never moved reads 50, since neither side has won anything."""
-    rsi = _from(talib.RSI(close, WILDER), RSI_BARS)
+    rsi = _from(ta.RSI(close, WILDER), RSI_BARS)
     if not len(close):
         return rsi
     unlike = close != close[0]
@@ -111,7 +111,7 @@ def bands(close: F64) -> tuple[F64, F64, F64]:
     if not len(close):
         return close.copy(), close.copy(), close.copy()
     base = close[0]
-    upper, middle, lower = talib.BBANDS(close - base, BAND_BARS, BAND_WIDTH_SD, BAND_WIDTH_SD)
+    upper, middle, lower = ta.BBANDS(close - base, BAND_BARS, BAND_WIDTH_SD, BAND_WIDTH_SD)
     width = (upper - lower) / (middle + base)
     return upper + base, lower + base, width
 
