@@ -121,7 +121,16 @@ _TEXT: dict[int, str] = {
     -5047: "The original order is not a reduce-only order",
 }
 
-_STATUS: dict[int, int] = {-1001: 503, -1003: 429, -1007: 503, -1008: 503, -1015: 429, -2014: 401, -2015: 401, -5000: 404}
+_STATUS: dict[int, int] = {
+    -1001: 503,
+    -1003: 429,
+    -1007: 503,
+    -1008: 503,
+    -1015: 429,
+    -2014: 401,
+    -2015: 401,
+    -5000: 404,
+}
 
 
 class Refused(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from engine.sim.account import Account
@@ -69,8 +69,10 @@ class Liquidation:
             self._insure(account, -account.cross_wallet, position, now_ms)
 
     def deleverage(self, account: Account, position: Position, qty: Decimal, now_ms: int) -> None:
-        """Close a part of a profitable position against a bankrupt one, at mark and without a fee."""
-        order = _closing(position, min(qty, abs(position.qty)), "ADL", "adl_autoclose")
+        """Close a part of a position against a bankrupt one, at mark and without a fee; at least one step of it."""
+        step = self._venue.market.rules(position.symbol).step
+        whole = max(step, (qty / step).to_integral_value(ROUND_FLOOR) * step)
+        order = _closing(position, min(whole, abs(position.qty)), "ADL", "adl_autoclose")
         order.price = self._on_tick(position.symbol)
         self._matching.auto_close(account, order, [Level(order.price, order.qty)], ZERO, now_ms)
 

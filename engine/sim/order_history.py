@@ -15,7 +15,7 @@ from engine.sim.venue import Venue
 
 _UNFILLED_KEPT_MS = 3 * DAY_MS
 _KEPT_MS = 90 * DAY_MS
-_AUTO_CLOSE = {"LIQUIDATION": "LIQUIDATION", "ADL": "ADL"}
+_AUTO_CLOSE = ("LIQUIDATION", "ADL")
 
 
 class OrderHistory:

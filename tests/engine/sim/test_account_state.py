@@ -63,6 +63,18 @@ def test_at_the_liquidation_price_the_cross_margin_is_exactly_used_up(side: str)
     assert abs(D(head["totalMarginBalance"]) - D(head["totalMaintMargin"])) < D("0.01")
 
 
+def test_both_sides_of_a_hedge_reach_their_common_liquidation_price_together() -> None:
+    bench = Bench(balance="10000")
+    bench.ok("POST", "v1/positionSide/dual", dualSidePosition="true")
+    bench.order("BUY", "1.9", positionSide="LONG")
+    bench.order("SELL", "0.3", positionSide="SHORT")
+    price = D(risk(bench, "LONG")["liquidationPrice"])
+    assert abs(price - D(risk(bench, "SHORT")["liquidationPrice"])) < D("0.00001")
+    bench.market.marks["BTCUSDT"] = price
+    head = bench.ok("GET", "v3/account")
+    assert abs(D(head["totalMarginBalance"]) - D(head["totalMaintMargin"])) < D("0.01")
+
+
 def test_a_position_that_cannot_be_liquidated_has_no_liquidation_price() -> None:
     bench = Bench()
     bench.order("BUY", "0.01")
@@ -174,7 +186,7 @@ def test_a_drill_can_liquidate_and_deleverage_a_healthy_account() -> None:
     assert not bench.accounts.liquidate("BTCUSDT")
     bench.order("BUY", "0.010")
     bench.drain()
-    assert bench.accounts.adl("BTCUSDT", D("0.004"))
+    assert bench.accounts.adl("BTCUSDT", D("0.0045"))
     last = bench.drain()[-1]["o"]
     assert (last["c"], last["x"], last["n"]) == ("adl_autoclose", "CALCULATED", "0.00000000")
     assert bench.position() == D("0.006")
