@@ -9,14 +9,15 @@ import msgspec
 
 from engine.clock import Clock
 from engine.desk import signal_json
-from engine.desk.decisions import Decisions
 from engine.desk.gauges import Gauges
 from engine.desk.notice_log import NoticeLog
+from engine.desk.pictures import expires_ms
+from engine.desk.verdicts import Verdicts
 from engine.money import Instrument
 from engine.port.commands import Done, Refused
 from engine.store.audit import first_broken
 from engine.store.queries import TradingQueries
-from engine.trading.keeper import Keeper
+from engine.trading.floor import TradingFloor
 from engine.trading.picture import order_lines, position_row
 from engine.trading.position_state import Position
 from strategies.settings import StrategySettings
@@ -38,31 +39,34 @@ class Answers:
         clock: Clock,
         home: str,
         queries: TradingQueries,
-        decisions: Decisions,
-        keeper: Keeper,
+        floor: TradingFloor,
+        verdicts: Verdicts,
         gauges: Gauges,
         notices: NoticeLog,
         instruments: Mapping[str, Instrument],
         strategies: StrategySettings,
-        shadows: Callable[[], list[Position]],
         summary: Callable[[], dict[str, Any]],
     ) -> None:
         self._clock = clock
         self._home = home
         self._queries = queries
-        self._decisions = decisions
-        self._keeper = keeper
+        self._floor = floor
+        self._verdicts = verdicts
         self._gauges = gauges
         self._notices = notices
         self._instruments = instruments
         self._strategies = strategies
-        self._shadows = shadows
         self._summary = summary
+        self.asked_symbol = ""  # of the last what-if by hand: its book joins the focus
         self._table: dict[str, Answer] = {
             "status": self._status, "signals": self._signals, "signal": self._signal, "shadow": self._shadow,
             "positions": self._positions, "orders": self._orders, "limits": self._limits, "trades": self._trades,
             "summary": self._summary_of, "symbols": self._symbols, "audit": self._audit, "notices": self._notices_of,
         }  # fmt: skip
+
+    def knows(self, symbol: str) -> bool:
+        """Whether this symbol is watched."""
+        return symbol.upper() in self._instruments
 
     async def ask(self, what: str, args: Mapping[str, str]) -> Done | Refused:
         """The answer as JSON; an unknown question or subject is refused with exit code 2."""
@@ -90,11 +94,11 @@ class Answers:
 
     async def _signals(self, args: Mapping[str, str]) -> list[dict[str, Any]]:
         state = args.get("state")
-        found = {entry.signal.id: self._of(entry.signal.id) for entry in self._decisions.queue.entries.values()}
+        found = {entry.signal.id: self._of(entry.signal.id) for entry in self._floor.admission.queue.entries.values()}
         for row in await self._queries.signals(limit=MOST_ROWS):
             if row.signal_id not in found:
                 found[row.signal_id] = signal_json.of_row(row, self._instruments.get(row.symbol), self._strategies)
-        for refusal in self._decisions.refused:
+        for refusal in self._verdicts.refused:
             found.setdefault(refusal.id, self._of(refusal.id))
         rows = [row for row in found.values() if state is None or row["state"] == state]
         return sorted(rows, key=lambda row: (-row["bar_time"], row["symbol"], row["strategy"]))[:MOST_ROWS]
@@ -110,11 +114,11 @@ class Answers:
         return signal_json.of_row(row, self._instruments.get(row.symbol), self._strategies)
 
     def _of(self, signal_id: str) -> Any:
-        entry = self._decisions.queue.entries.get(signal_id)
+        entry = self._floor.admission.queue.entries.get(signal_id)
         if entry is not None:
             instrument = self._instruments.get(entry.signal.symbol)
-            return signal_json.of_waiting(entry, instrument, self._decisions.expires_ms(entry), self._strategies)
-        for refusal in self._decisions.refused:
+            return signal_json.of_waiting(entry, instrument, expires_ms(entry, self._clock), self._strategies)
+        for refusal in self._verdicts.refused:
             if refusal.id == signal_id:
                 return signal_json.of_refusal(refusal, self._instruments.get(refusal.symbol), self._strategies)
         return None
@@ -133,10 +137,10 @@ class Answers:
 
     async def _positions(self, _args: Mapping[str, str]) -> list[dict[str, Any]]:
         mono_ms = self._clock.mono_ms()
-        return [position_json(position, mono_ms) for position in self._keeper.positions() if not position.over]
+        return [position_json(position, mono_ms) for position in self._floor.keeper.positions() if not position.over]
 
     async def _orders(self, _args: Mapping[str, str]) -> list[dict[str, object]]:
-        return order_lines(self._keeper.positions())
+        return order_lines(self._floor.keeper.positions())
 
     async def _limits(self, _args: Mapping[str, str]) -> dict[str, Any]:
         view = self._gauges.limits({})

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 
 from config.schema import Settings
 from engine.clock import Clock
-from engine.desk.account_watch import AccountWatch
-from engine.desk.decisions import Decisions
 from engine.exchange.client import ExchangeClient
 from engine.exchange.limits import Pool as PoolName
 from engine.market.books import Books
@@ -19,13 +17,10 @@ from engine.supervise import LagMeter, Supervisor
 from engine.trading import standing
 from engine.trading.approval import pending
 from engine.trading.booking import open_usdt
-from engine.trading.keeper import Keeper
+from engine.trading.floor import TradingFloor
 from engine.trading.losses import booked_since, day_start_ms
 from engine.trading.performance import ClosedTrade, performance_view
 from engine.trading.picture import open_risk_r, positions_view
-from engine.trading.position_state import Position
-from engine.trading.reconciler import Reconciler
-from engine.trading.trade_log import TradeLog
 
 BAR_MS = 900_000
 
@@ -42,12 +37,7 @@ class Gauges:
         lag: LagMeter,
         coordinator: SymbolLoadCoordinator,
         books: Books,
-        keeper: Keeper,
-        trade_log: TradeLog,
-        decisions: Decisions,
-        accounts: AccountWatch,
-        reconciler: Reconciler | None,
-        shadows: Callable[[], list[Position]],
+        floor: TradingFloor,
         seats: Callable[[], int],
     ) -> None:
         self._settings = settings
@@ -57,12 +47,7 @@ class Gauges:
         self._lag = lag
         self._coordinator = coordinator
         self._books = books
-        self._keeper = keeper
-        self._trade_log = trade_log
-        self._decisions = decisions
-        self._accounts = accounts
-        self._reconciler = reconciler
-        self._shadows = shadows
+        self._floor = floor
         self._seats = seats
         self.state = "STARTING"
         self.started_ms = clock.now_ms()
@@ -75,11 +60,11 @@ class Gauges:
     def health(self, _args: Mapping[str, str]) -> HealthView:
         """The status line and the health pane."""
         now_ms, settings = self._clock.now_ms(), self._settings
-        held = self._keeper.positions()
+        held = self._floor.keeper.positions()
         loading = self._coordinator.progress()
         weight = self._client.ledger
         self.weight_used_max = max(self.weight_used_max, weight.used())
-        desk = self._decisions.standing
+        desk = self._floor.standing.value
         return HealthView(
             revision=0, as_of_ms=now_ms, state=self.state, desk=standing.desk_state(desk, now_ms),
             desk_reason=standing.desk_reason(desk, now_ms), paused_until_ms=desk.paused_until_ms,
@@ -92,15 +77,16 @@ class Gauges:
             clock_offset_ms=self._client.clock_sync.offset_ms,
             weight_used=weight.used(), weight_limit=weight.limit(),
             orders_used=weight.used(PoolName.ORDERS_10S), orders_limit=weight.limit(PoolName.ORDERS_10S),
-            open_risk_r=open_risk_r(held, self._accounts.equity, settings.risk.risk_pct), day_r=self._day_r(now_ms),
+            open_risk_r=open_risk_r(held, self._floor.facts.equity, settings.risk.risk_pct),
+            day_r=self._day_r(now_ms),
             positions_open=sum(1 for position in held if position.exposure > 0),
-            signals_pending=len(pending(self._decisions.queue)), naked_ms=self._keeper.naked_ms(),
+            signals_pending=len(pending(self._floor.admission.queue)), naked_ms=self._floor.keeper.naked_ms(),
             books_synced=self._books.synced, symbols_live=loading.active, symbols_total=loading.total,
             load_text=_load_text(loading.active + loading.failed, loading.total, loading.eta_s),
             seats=self._seats(), telegram=self.telegram, last_error=self.last_error,
             next_close_ms=(now_ms // BAR_MS + 1) * BAR_MS, banner=self.banner,
-            reconciled=self._reconciler is None or self._reconciler.reconciled,
-            equity=float(self._accounts.equity) if self._accounts.known or settings.venue == "paper" else None,
+            reconciled=self._floor.reconciler.reconciled,
+            equity=float(self._floor.facts.equity),
         )  # fmt: skip
 
     def limits(self, _args: Mapping[str, str]) -> LimitsView:
@@ -114,10 +100,11 @@ class Gauges:
 
     def positions(self, _args: Mapping[str, str]) -> PositionsView:
         """Open positions, real ones first."""
-        liquidations = self._reconciler.liquidations if self._reconciler is not None else {}
+        liquidations = self._floor.reconciler.liquidations
         return positions_view(
-            self._keeper.positions(), self._shadows(), self._clock.mono_ms(), self._clock.now_ms(),
-            self._accounts.equity, self._settings.risk.risk_pct, liquidations,
+            self._floor.keeper.positions(), self._floor.shadows.positions(), self._clock.mono_ms(),
+            self._clock.now_ms(),
+            self._floor.facts.equity, self._settings.risk.risk_pct, liquidations,
         )  # fmt: skip
 
     def performance(self, _args: Mapping[str, str]) -> PerformanceView:
@@ -129,9 +116,9 @@ class Gauges:
         return links if self._client.can_trade else {**links, "private": "off"}
 
     def _day_r(self, now_ms: int) -> float:
-        booked = booked_since(self._trade_log.bookings, day_start_ms(now_ms))
-        left = sum((open_usdt(position) or ZERO for position in self._keeper.positions()), ZERO)
-        unit = float(self._accounts.equity) * self._settings.risk.risk_pct / 100
+        booked = booked_since(self._floor.log.bookings, day_start_ms(now_ms))
+        left = sum((open_usdt(position) or ZERO for position in self._floor.keeper.positions()), ZERO)
+        unit = float(self._floor.facts.equity) * self._settings.risk.risk_pct / 100
         return float(booked + left) / unit if unit > 0 else 0.0
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from engine.clock import Clock
-from engine.desk.decisions import Decisions
 from engine.desk.measured import Measured
+from engine.desk.verdicts import Verdicts
 from engine.market.books import Books
 from engine.market.candles import CandlePanels
 from engine.market.feed import MarketFeed
@@ -27,9 +27,10 @@ from engine.port.views import (
     Term,
 )
 from engine.trading.approval import Waiting
-from engine.trading.keeper import Keeper
+from engine.trading.floor import TradingFloor
 from engine.trading.picture import own_levels
 from engine.trading.pipeline import BTC, Pipeline
+from engine.trading.refusals import RiskRefusal
 from strategies.flips import flips
 from strategies.model import Refusal, Regime, Signal
 from strategies.settings import StrategySettings
@@ -53,11 +54,10 @@ class Pictures:
         feed: MarketFeed,
         panels: CandlePanels,
         pipeline: Pipeline,
-        decisions: Decisions,
-        keeper: Keeper,
+        floor: TradingFloor,
+        verdicts: Verdicts,
         instruments: Mapping[str, Instrument],
         strategies: StrategySettings,
-        leverage: int,
         show_levels: int,
         measured: Measured,
     ) -> None:
@@ -66,11 +66,10 @@ class Pictures:
         self._feed = feed
         self._panels = panels
         self._pipeline = pipeline
-        self._decisions = decisions
-        self._keeper = keeper
+        self._floor = floor
+        self._verdicts = verdicts
         self._instruments = instruments
         self._strategies = strategies
-        self._leverage = leverage
         self._levels = show_levels
         self._measured = measured
         self.focus = BTC
@@ -101,7 +100,7 @@ class Pictures:
                 TapeTrade(trade.traded_ms, text(trade.price), trade.quantity, not trade.buyer_is_maker)
                 for trade in reversed(tape)
             ),
-            own=own_levels(self._keeper.positions(), symbol),
+            own=own_levels(self._floor.keeper.positions(), symbol),
         )  # fmt: skip
 
     def regime(self, args: Mapping[str, str]) -> RegimeView:
@@ -158,7 +157,7 @@ class Pictures:
         if tf in ("15m", "1h") and len(snapshot.bars.get(tf, ())):
             vwap = float(daily_vwap(snapshot.bars[tf]).value[-1])
             levels.append(ChartLevel("vwap", vwap, vwap, "VWAP"))
-        position = self._keeper.on_symbol(symbol)
+        position = self._floor.keeper.on_symbol(symbol)
         if position is not None:
             for own in own_levels([position], symbol):
                 levels.append(ChartLevel(own.kind, float(own.price), float(own.price), own.kind))
@@ -168,10 +167,10 @@ class Pictures:
 
     def signals(self, _args: Mapping[str, str]) -> SignalsView:
         """Waiting signals first, then decided and refused ones, newest first."""
-        entries = list(self._decisions.queue.entries.values())
+        entries = list(self._floor.admission.queue.entries.values())
         waiting = [self._row(entry) for entry in reversed(entries) if entry.pending]
         decided = [self._row(entry) for entry in reversed(entries) if not entry.pending]
-        refused = [self._refused_row(refusal) for refusal in list(self._decisions.refused)[:SHOWN_REFUSED]]
+        refused = [self._refused_row(refusal) for refusal in list(self._verdicts.refused)[:SHOWN_REFUSED]]
         rest = sorted((*decided, *refused), key=lambda row: -row.at_ms)
         return SignalsView(
             revision=0, as_of_ms=self._clock.now_ms(), rows=(*waiting, *rest), waiting=len(waiting),
@@ -190,7 +189,8 @@ class Pictures:
         if isinstance(verdict, Signal):
             targets = self._targets(verdict)
             if waiting is not None and waiting.pending:
-                ticket = self._decisions.ticket(verdict, waiting.expires_ms, self._leverage)
+                priced = self._floor.pricing.ticket(verdict)
+                ticket = None if isinstance(priced, RiskRefusal) else priced
         return BreakdownView(
             revision=0, as_of_ms=now_ms, signal=row,
             components=tuple(Term(part.name, part.input, part.points, part.note) for part in verdict.components),
@@ -203,19 +203,19 @@ class Pictures:
 
     def find(self, signal_id: str) -> tuple[Signal | Refusal, SignalRow, Waiting | None] | None:
         """A verdict by id, with its row."""
-        queue = self._decisions.queue.entries
+        queue = self._floor.admission.queue.entries
         if not signal_id:
             pending = [entry for entry in queue.values() if entry.pending]
             if pending:
                 return pending[-1].signal, self._row(pending[-1]), pending[-1]
             newest = max(queue.values(), key=lambda entry: entry.raised_ms, default=None)
-            refusal = self._decisions.refused[0] if self._decisions.refused else None
+            refusal = self._verdicts.refused[0] if self._verdicts.refused else None
             if newest is not None and (refusal is None or newest.signal.bar_time_ms >= refusal.bar_time_ms):
                 return newest.signal, self._row(newest), newest
             return (refusal, self._refused_row(refusal), None) if refusal is not None else None
         if (entry := queue.get(signal_id)) is not None:
             return entry.signal, self._row(entry), entry
-        for refusal in self._decisions.refused:
+        for refusal in self._verdicts.refused:
             if refusal.id == signal_id:
                 return refusal, self._refused_row(refusal), None
         return None
@@ -226,7 +226,7 @@ class Pictures:
         return SignalRow(
             id=signal.id, revision=entry.revision, at_ms=signal.bar_time_ms, symbol=signal.symbol,
             side=Side(signal.side).word, strategy=signal.strategy, mode=signal.mode.value if signal.mode else None,
-            score=signal.score, reward_risk=signal.tp_r[1], expires_ms=self._decisions.expires_ms(entry),
+            score=signal.score, reward_risk=signal.tp_r[1], expires_ms=expires_ms(entry, self._clock),
             state=entry.state, reason=entry.reason, entry=text(signal.ref_close), stop=text(signal.stop),
             snoozed=entry.snoozed_until_ms > self._clock.now_ms(), flags=signal.flags,
         )  # fmt: skip
@@ -258,8 +258,14 @@ class Pictures:
         if not regimes:
             return "no signals: history is loading"
         state, count = regimes.most_common(1)[0]
-        refused = len(self._decisions.refused)
+        refused = len(self._verdicts.refused)
         return f"no signals: regime {state} on {count} of {sum(regimes.values())}; {refused} refused, press x"
+
+
+def expires_ms(entry: Waiting, clock: Clock) -> int:
+    """When a signal really ends: its bar, or the shortest life on the wall, whichever is later."""
+    left_mono_ms = entry.not_before_mono_ms - clock.mono_ms()
+    return max(entry.expires_ms, clock.now_ms() + round(max(0.0, left_mono_ms) * clock.rate))
 
 
 def _symbol_regime(symbol: str, regime: Regime) -> SymbolRegime:

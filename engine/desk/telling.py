@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from engine.bus import Bus
-from engine.clock import Clock
-from engine.desk.decisions import Decisions, RaisedSignal
 from engine.desk.notice_log import NoticeLog
 from engine.market.events import BookLost, BookSynced, GapsRepaired, UniverseChanged
-from engine.money import Side, plain
+from engine.money import Instrument, Side, plain
 from engine.port import notices
 from engine.trading import events
-from engine.trading.keeper import Keeper
+from engine.trading.floor import TradingFloor
 from strategies.model import Signal
 
 
 class Teller:
     """Listens on the bus for as long as the engine lives."""
 
-    def __init__(self, bus: Bus, log: NoticeLog, keeper: Keeper, decisions: Decisions, clock: Clock) -> None:
+    def __init__(self, bus: Bus, log: NoticeLog, floor: TradingFloor, instruments: Mapping[str, Instrument]) -> None:
         self._log = log
-        self._keeper = keeper
-        self._decisions = decisions
-        self._clock = clock
+        self._floor = floor
+        self._instruments = instruments
         self._lost: set[str] = set()
         for kind, sink in (
-            (RaisedSignal, self._raised), (events.SignalDecided, self._decided), (events.EntryFilled, self._entered),
+            (events.SignalOffered, self._raised), (events.SignalDecided, self._decided),
+            (events.EntryFilled, self._entered),
             (events.StopPlaced, self._protected), (events.StopMoved, self._moved),
             (events.TierPlaced, self._tier_placed), (events.TierTaken, self._tier_taken),
             (events.TradeClosed, self._closed), (events.StopFailed, self._stop_failed),
@@ -37,12 +36,11 @@ class Teller:
         ):  # fmt: skip
             bus.subscribe(kind, sink)  # type: ignore[arg-type]
 
-    def _raised(self, event: RaisedSignal) -> None:
-        signal = event.waiting.signal
+    def _raised(self, event: events.SignalOffered) -> None:
+        signal = self._floor.admission.queue.entries[event.signal_id].signal
         self._log.tell(
-            notices.SignalRaised, signal_text(signal, self._decisions.price_text(signal.symbol, signal.stop)),
-            severity="good", symbol=signal.symbol, signal_id=signal.id, score=signal.score,
-            expires_ms=event.waiting.expires_ms,
+            notices.SignalRaised, signal_text(signal, self._price(signal.symbol, signal.stop)),
+            severity="good", symbol=signal.symbol, signal_id=signal.id, score=signal.score, expires_ms=event.expires_ms,
         )  # fmt: skip
 
     def _decided(self, event: events.SignalDecided) -> None:
@@ -153,11 +151,12 @@ class Teller:
             text = f"universe: {len(event.added)} added, {len(event.removed)} removed, {event.members} watched"
             self._log.tell(notices.GapRepaired, text)
 
-    def _price(self, symbol: str, price: Decimal) -> str:
-        return self._decisions.price_text(symbol, price)
+    def _price(self, symbol: str, price: float | Decimal) -> str:
+        instrument = self._instruments.get(symbol)
+        return instrument.text(price) if instrument is not None else str(price)
 
     def _side(self, position_id: str) -> str:
-        position = self._keeper.position(position_id)
+        position = self._floor.keeper.position(position_id)
         return position.plan.direction.word if position is not None else ""
 
 

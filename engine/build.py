@@ -1,0 +1,233 @@
+"""Wires an engine from settings: the only place that knows all parts and which venue it is."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import structlog
+
+from config import Loaded, Secrets, Settings
+from engine.bus import Bus
+from engine.clock import SystemClock
+from engine.desk.action_price_log import ActionPriceLog
+from engine.desk.answers import Answers
+from engine.desk.desk import Desk
+from engine.desk.gauges import Gauges
+from engine.desk.market_quotes import MarketQuotes
+from engine.desk.measured import Measured
+from engine.desk.notice_log import NoticeLog
+from engine.desk.pictures import Pictures
+from engine.desk.recovery import Recovery
+from engine.desk.speed import ServedSpeed
+from engine.desk.summary import Summary
+from engine.desk.telling import Teller
+from engine.desk.topics import Topics
+from engine.desk.verdicts import Verdicts
+from engine.embedded import start_or_adopt
+from engine.exchange.client import ExchangeClient
+from engine.exchange.venue import Venue, venue_for
+from engine.log import open_logs
+from engine.market.books import Books
+from engine.market.candles import CandlePanels
+from engine.market.closes import Closes
+from engine.market.context import MarketContext
+from engine.market.coordinator import Place, SymbolLoadCoordinator
+from engine.market.feed import MarketFeed
+from engine.market.fetch import BarFetcher
+from engine.market.history import HistoryLoader
+from engine.market.imbalance import ImbalanceBoard
+from engine.market.listings import Listings
+from engine.market.loading import Loading
+from engine.market.repair import GapRepair
+from engine.money import Instrument
+from engine.port.address import socket_path
+from engine.port.commands import Reply, StopEngine
+from engine.port.notices import AnyNotice
+from engine.port.server import PortServer
+from engine.runtime import Engine, Parts
+from engine.store.database import Database
+from engine.store.history_queries import HistoryQueries
+from engine.store.history_writer import HistoryWriter
+from engine.store.journal import Journal
+from engine.store.migrate import migrate
+from engine.store.queries import TradingQueries
+from engine.store.reader import Reader
+from engine.supervise import Failure, LagMeter, Supervisor
+from engine.trading.floor import TradingFloor
+from engine.trading.pipeline import Pipeline
+from engine.trading.pricing import Surroundings
+from engine.trading.snapshots import Analyst
+
+log = structlog.get_logger("engine")
+
+PREFIX = "pd"
+
+
+async def build_engine(loaded: Loaded, home: Path, *, record: bool = False) -> Engine:
+    """An engine ready to run. Starts or adopts the embedded exchange where the venue is sim.
+
+    Raises ExchangeDidNotStart, StoreError, KeyUnusable.
+    """
+    settings = loaded.settings
+    clock = SystemClock()
+    secrets_values = tuple(getattr(loaded.secrets, name) for name in Secrets.__struct_fields__)
+    open_logs(home / "logs", settings.log.level, settings.log.keep_days, clock, secrets_values)
+    venue, secrets, instance, control = await _venue(settings, loaded.secrets, home)
+    trading_url, history_url = _urls(settings, home, instance)
+    migrate(trading_url, "trading")
+    migrate(history_url, "history")
+    return _wired(loaded, home, clock, venue, secrets, trading_url, history_url, control)
+
+
+async def _venue(settings: Settings, secrets: Secrets, home: Path) -> tuple[Venue, Secrets, str, str]:
+    """Where to trade, with which key, the name of this instance of the exchange, and where its speed is set."""
+    if settings.venue != "sim" or settings.sim.url:
+        name = "" if settings.venue != "sim" else f"served-{time.monotonic_ns()}"
+        return venue_for(settings), secrets, name, ""
+    sim = settings.sim
+    options = ["--scenario", sim.scenario, "--speed", repr(sim.speed), "--seed", str(sim.seed)]
+    options += ["--balance", repr(sim.balance)]
+    if sim.symbols:
+        options += ["--symbols", ",".join(sim.symbols)]
+    exchange = await start_or_adopt(home, options)
+    keys = Secrets(api_key=exchange.api_key, api_secret=exchange.api_secret)
+    return venue_for(settings, "sim", exchange.rest), keys, f"exchange-{exchange.pid}", exchange.rest
+
+
+def _urls(settings: Settings, home: Path, instance: str) -> tuple[str, str]:
+    """Databases of a venue; an embedded exchange keeps nothing, so each instance of it has its own."""
+    folder = home / settings.venue / instance if instance else home / settings.venue
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    trading = settings.store.trading_url or f"sqlite:///{folder / 'trading.sqlite'}"
+    history = settings.store.history_url or f"sqlite:///{folder / 'history.sqlite'}"
+    return trading, history
+
+
+def _wired(
+    loaded: Loaded, home: Path, clock: SystemClock, venue: Venue, secrets: Secrets, trading_url: str,
+    history_url: str, control: str,
+) -> Engine:  # fmt: skip
+    settings = loaded.settings
+    rng = random.Random(time.monotonic_ns())
+    bus, lag = Bus(), LagMeter(clock)
+    trading_db, history_db = Database(trading_url, "trading"), Database(history_url, "history")
+    journal, history = Journal(trading_db, clock), Journal(history_db, clock)
+    queries, history_queries = TradingQueries(Reader(trading_db)), HistoryQueries(Reader(history_db))
+    writer = HistoryWriter(history)
+    late = _Late()
+    supervisor = Supervisor(clock, rng, on_exhausted=late.exhausted)
+    client = ExchangeClient(venue, secrets, settings.exchange, clock, rng, on_ban=late.banned)
+
+    instruments: dict[str, Instrument] = {}
+    books = Books(settings.books, clock, bus, client.market, lambda symbol: float(instruments[symbol].tick))
+    imbalance = ImbalanceBoard()
+    feed = MarketFeed(client.streams, books, imbalance, clock)
+    panels = CandlePanels()
+    coordinator = SymbolLoadCoordinator(clock.mono_ms)
+
+    def live() -> list[str]:
+        return coordinator.members(Place.ACTIVE)
+
+    fetcher = BarFetcher(clock, bus, client.market, writer)
+    repair = GapRepair(settings.history, clock, bus, fetcher, history, history_queries, panels, client.ledger, live)
+    closes = Closes(settings.history, clock, bus, panels, fetcher, writer, live, repair.report)
+    loader = HistoryLoader(settings.history, clock, fetcher, history, history_queries, panels)
+    context = MarketContext(client.market, feed, books, imbalance, clock)
+    analyst = Analyst(settings.strategies)
+
+    quotes = MarketQuotes(books, feed, clock)
+    around = Surroundings(
+        quote=quotes.quote, instrument=instruments.get, seats=late.seats, venue=settings.venue,
+        config_hash=loaded.fingerprint,
+    )  # fmt: skip
+    floor = TradingFloor(client.gateway, journal, bus, clock, settings, around, prefix=PREFIX)
+    action_price = ActionPriceLog(home / "logs", clock, loaded.fingerprint)
+    verdicts = Verdicts(floor, action_price.verdict)
+    pipeline = Pipeline(analyst, panels, instruments, context, clock, verdicts.blocks_of, verdicts.take, late.fallen)
+    listings = Listings(
+        settings.universe, clock, bus, client.market, coordinator, journal,
+        held=lambda: {position.plan.symbol for position in floor.keeper.positions()},
+        all_candidates=settings.venue == "sim",
+    )  # fmt: skip
+    loading = Loading(settings.history.parallel, clock, bus, coordinator, loader, client.ledger, listings.listed_ms)
+    gauges = Gauges(settings, clock, client, supervisor, lag, coordinator, books, floor, late.seats)
+    gauges.banner = "DEMO · recorded data" if control else ""
+    notices = NoticeLog(clock, on_notice=late.store_notice)
+    recovery = Recovery(clock, journal, queries, floor, notices, gauges)
+    late.gauges, late.floor, late.recovery = gauges, floor, recovery
+    Teller(bus, notices, floor, instruments)
+    pictures = Pictures(
+        clock, books, feed, panels, pipeline, floor, verdicts, instruments, settings.strategies,
+        settings.books.show_levels, Measured.read(home),
+    )  # fmt: skip
+    summary = Summary(settings, clock, bus, client, coordinator, floor, pipeline, gauges, lag, supervisor)
+    answers = Answers(
+        clock, str(home), queries, floor, verdicts, gauges, notices, instruments, settings.strategies, summary.value
+    )
+
+    def focus(symbol: str) -> bool:
+        """Show this symbol; an empty one only looks again at what is wanted."""
+        if symbol and symbol not in instruments:
+            return False
+        pictures.focus = symbol or pictures.focus
+        late.engine.refocus()
+        return True
+
+    topics = _topics(clock, pictures, gauges)
+    desk = Desk(clock, topics, notices, floor, answers, quotes, focus, ServedSpeed(control, clock).set, late.stop)
+    server = PortServer(desk, socket_path(home))
+    late.server = server
+
+    def screen_symbols() -> set[str]:
+        return {pictures.focus} | ({answers.asked_symbol} if answers.asked_symbol else set())
+
+    engine = Engine(
+        Parts(
+            clock, bus, supervisor, lag, journal, history, client, listings, instruments, books, feed, closes, loading,
+            repair, pipeline, floor, recovery, notices, gauges, desk, server, summary, screen_symbols,
+        )
+    )  # fmt: skip
+    late.engine = engine
+    return engine
+
+
+def _topics(clock: SystemClock, pictures: Pictures, gauges: Gauges) -> Topics:
+    topics = Topics(clock)
+    for name, builder in (
+        ("book", pictures.book), ("regime", pictures.regime), ("signals", pictures.signals),
+        ("breakdown", pictures.breakdown), ("chart", pictures.chart), ("positions", gauges.positions),
+        ("limits", gauges.limits), ("health", gauges.health), ("performance", gauges.performance),
+    ):  # fmt: skip
+        topics.add(name, builder)
+    return topics
+
+
+class _Late:
+    """Parts that are needed before they exist: calls find them once the engine is wired."""
+
+    gauges: Gauges
+    floor: TradingFloor
+    recovery: Recovery
+    server: PortServer
+    engine: Engine
+
+    def seats(self) -> int:
+        return self.server.seats
+
+    async def stop(self, command: StopEngine) -> Reply:
+        return await self.engine.stop_command(command)
+
+    async def banned(self, until_ms: int, reason: str) -> None:
+        await self.recovery.remember_ban(until_ms, reason)
+
+    def store_notice(self, notice: AnyNotice) -> None:
+        self.recovery.store_notice(notice)
+
+    def exhausted(self, name: str, why: str) -> None:
+        self.gauges.last_error = f"{name} keeps failing: {why}"
+        self.floor.standing.hold(f"service {name}", why)
+
+    def fallen(self, failure: Failure, symbol: str) -> None:
+        self.gauges.last_error = f"{failure.name}: {failure.text}"

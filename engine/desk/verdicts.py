@@ -1,0 +1,56 @@
+"""Takes verdicts of the pipeline on: signals to admission, refusals into a memory that the screen can ask."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from engine.trading.floor import TradingFloor
+from strategies.evaluate import Evaluation
+from strategies.filters import Blocks, Cooldown
+from strategies.model import MarketSnapshot, Refusal, Signal, StrategyId
+
+log = structlog.get_logger("strategies")
+
+KEPT_REFUSALS = 300
+
+
+class Verdicts:
+    """Newest refusals first; `recorded` is called with the Action Price record of each verdict of that strategy."""
+
+    def __init__(self, floor: TradingFloor, recorded: Callable[[Signal | Refusal, MarketSnapshot], None]) -> None:
+        self._floor = floor
+        self._recorded = recorded
+        self.refused: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
+
+    def blocks_of(self, symbol: str, t_ms: int) -> Blocks:
+        """What stands against new signals of a symbol: open trades, open shadows in mode signals, cooldowns."""
+        position = self._floor.keeper.on_symbol(symbol)
+        taken = frozenset({position.plan.strategy}) if position is not None else frozenset()
+        if self._floor.standing.value.mode == "signals":
+            taken |= self._floor.shadows.open_strategies(symbol)
+        rests = tuple(
+            Cooldown(strategy, 1 if side == "long" else -1, until_ms)
+            for key, until_ms in self._floor.standing.value.cooldowns.items()
+            for strategy, name, side in (key.split("|"),)
+            if name == symbol and until_ms > t_ms
+        )
+        return Blocks(open=taken, cooldowns=rests)
+
+    async def take(self, evaluation: Evaluation, snapshot: MarketSnapshot) -> None:
+        """Verdicts of one symbol at one close. Raises StoreError when a signal cannot be written down."""
+        verdicts: list[Signal | Refusal] = [*evaluation.refusals, *evaluation.signals]
+        for verdict in verdicts:
+            if verdict.strategy == StrategyId.ACTION_PRICE:
+                self._recorded(verdict, snapshot)
+        for refusal in evaluation.refusals:
+            self.refused.appendleft(refusal)
+            log.info(
+                "refused", symbol=refusal.symbol, strategy=refusal.strategy, side=refusal.side, reason=refusal.reason,
+                detail=refusal.detail, score=refusal.score,
+                components={part.name: [part.input, part.points] for part in refusal.components},
+            )  # fmt: skip
+        for signal in evaluation.signals:
+            await self._floor.admission.offer(signal)

@@ -1,0 +1,314 @@
+"""The running engine: its parts, the order in which they start and stop, and what ends it.
+
+Start: journal, port (views only), clock, instruments, private stream, account, reconciliation, keeper, market
+streams, pipeline, history; symbols go live as they finish, and the desk opens to commands that add risk when we and
+the exchange agree. Stop is the reverse: no new signals, orders in flight resolve, every position is seen protected,
+everything is flushed. Positions and their stops on the exchange are never touched by a stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from engine.bus import Bus
+from engine.clock import Clock
+from engine.desk.desk import Desk
+from engine.desk.gauges import Gauges
+from engine.desk.notice_log import NoticeLog
+from engine.desk.recovery import Recovery
+from engine.desk.summary import Summary
+from engine.errors import DeskError, InvariantBroken, StoreError
+from engine.exchange.client import ExchangeClient
+from engine.exchange.wire_market import MarkPrice
+from engine.market.books import Books
+from engine.market.closes import Closes
+from engine.market.events import BarsClosed, UniverseChanged
+from engine.market.feed import MarketFeed
+from engine.market.listings import Listings
+from engine.market.loading import Loading
+from engine.market.repair import GapRepair
+from engine.money import Instrument
+from engine.port import notices
+from engine.port.commands import Done, Flatten, Refused, Reply, StopEngine
+from engine.port.server import PortServer
+from engine.store.journal import Journal
+from engine.store.rows import KvRow
+from engine.supervise import LagMeter, Policy, Supervisor, VitalServiceFailed
+from engine.trading.approval import pending
+from engine.trading.events import SignalOffered, TradeClosed
+from engine.trading.floor import TradingFloor
+from engine.trading.pipeline import BTC, Pipeline
+
+log = structlog.get_logger("engine")
+
+EXIT_OK, EXIT_SAFE_MODE = 0, 70
+DEEP_SYMBOLS = 60
+READY_POLL_S = 0.05
+RETRY_S = 2.0
+FOCUS_EVERY_S = 0.5
+STOP_BUDGET_S = 20.0
+
+
+@dataclass
+class Parts:
+    """Everything an engine is made of; `build` makes one."""
+
+    clock: Clock
+    bus: Bus
+    supervisor: Supervisor
+    lag: LagMeter
+    journal: Journal
+    history: Journal
+    client: ExchangeClient
+    listings: Listings
+    instruments: dict[str, Instrument]
+    books: Books
+    feed: MarketFeed
+    closes: Closes
+    loading: Loading
+    repair: GapRepair
+    pipeline: Pipeline
+    floor: TradingFloor
+    recovery: Recovery
+    notices: NoticeLog
+    gauges: Gauges
+    desk: Desk
+    server: PortServer
+    summary: Summary
+    screen_symbols: Callable[[], set[str]]
+    extra: tuple[tuple[str, Callable[[], Awaitable[None]], Policy], ...] = ()
+
+
+class Engine:
+    """One engine of one account. `port` is what seats hold; `opened` is set when the desk takes commands."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._why = ""
+        self._tasks: asyncio.TaskGroup | None = None
+        self.opened = asyncio.Event()
+        self.port = parts.desk
+        parts.bus.subscribe(BarsClosed, parts.pipeline.on_closed)
+        parts.bus.subscribe(SignalOffered, lambda _event: self.refocus())
+        parts.bus.subscribe(UniverseChanged, self._on_universe)
+        parts.bus.subscribe(TradeClosed, lambda _event: self._spawn(parts.recovery.refresh_results(), "results"))
+        parts.feed.on_bar = parts.closes.on_kline
+        parts.feed.on_mark = self._on_mark
+
+    def stop(self, why: str = "asked") -> None:
+        """End the engine in good order; asked twice it skips the waiting, never the flush."""
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._why = self._why or why
+        self._stopping.set()
+
+    async def stop_command(self, command: StopEngine) -> Reply:
+        """`StopEngine` of a seat."""
+        if command.flatten:
+            reply = await self._flatten(command)
+            if isinstance(reply, Refused):
+                return reply
+        held = self._parts.floor.keeper.positions()
+        asyncio.get_running_loop().call_later(0.05, self.stop, f"asked by {command.actor}")
+        if not held:
+            return Done("stopping; no positions are open")
+        names = ", ".join(f"{position.plan.symbol} {position.plan.direction.word}" for position in held)
+        return Done(f"stopping; open with their stops on the exchange: {names}")
+
+    async def _flatten(self, command: StopEngine) -> Reply:
+        """Close everything and wait for it, at most as long as a stop may take."""
+        p = self._parts
+        name = p.gauges.health({}).account
+        reply = await p.floor.submit(Flatten(id=f"{command.id}-flatten", actor=command.actor, confirm=name))
+        until_ms = p.clock.mono_ms() + STOP_BUDGET_S * 500
+        while p.floor.keeper.positions() and p.clock.mono_ms() < until_ms:
+            await p.clock.sleep(READY_POLL_S)
+        left = [position.plan.symbol for position in p.floor.keeper.positions() if position.exposure > 0]
+        return Refused("StillOpen", f"still closing: {', '.join(left)}", code=5) if left else reply
+
+    async def run(self) -> int:
+        """Run until stopped; the exit code. A vital failure ends in safe mode, exit 70."""
+        code = EXIT_OK
+        async with AsyncExitStack() as stack:
+            await self._open_stores(stack)
+            await self._parts.recovery.restore()
+            await self._parts.server.start()
+            stack.push_async_callback(self._parts.server.close)
+            stack.push_async_callback(self._parts.client.close)
+            self._parts.notices.tell(notices.EngineStarted, self._greeting())
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    self._tasks = tasks
+                    tasks.create_task(self._live(tasks), name="start")
+                    await self._stopping.wait()
+                    await self._wind_down()
+                    raise _Stop
+            except* _Stop:
+                pass
+            except* (VitalServiceFailed, InvariantBroken, StoreError) as group:
+                code = EXIT_SAFE_MODE
+                self._say_safe_mode(group.exceptions[0])
+            finally:
+                self._tasks = None
+                self._parts.gauges.state = "STOPPED"
+        return code
+
+    # -- start ---------------------------------------------------------------------------------------------------------
+
+    async def _open_stores(self, stack: AsyncExitStack) -> None:
+        for journal in (self._parts.journal, self._parts.history):
+            await journal.open()
+            stack.push_async_callback(journal.close)
+
+    async def _live(self, tasks: asyncio.TaskGroup) -> None:
+        p = self._parts
+        self._keep(tasks, "journal", p.journal.run, Policy.VITAL)
+        self._keep(tasks, "history store", p.history.run, Policy.VITAL)
+        self._keep(tasks, "lag", p.lag.run, Policy.BEST_EFFORT)
+        await self._until_done("the exchange's clock", lambda: p.client.start(p.recovery.ban_until_ms))
+        await self._until_done("trading rules", self._refresh_listings)
+        for name, run in p.client.services():
+            if name != "account" or p.client.can_trade:
+                self._keep(tasks, name, run, Policy.RESTART)
+        for name, run in p.floor.services():
+            self._keep(tasks, name, run, Policy.RESTART if name == "account facts" else Policy.VITAL)
+        self._keep(tasks, "books", p.books.run, Policy.RESTART)
+        self._keep(tasks, "pipeline", p.pipeline.run, Policy.RESTART)
+        self._keep(tasks, "analyser", lambda: p.loading.run_analyser(self._analyse), Policy.RESTART)
+        self._keep(tasks, "loader", p.loading.run_loader, Policy.RESTART)
+        self._keep(tasks, "closes", p.closes.run, Policy.RESTART)
+        self._keep(tasks, "gap repair", p.repair.run, Policy.RESTART)
+        self._keep(tasks, "listings", p.listings.run, Policy.RESTART)
+        self._keep(tasks, "focus", self._follow_focus, Policy.RESTART)
+        for name, run, policy in p.extra:
+            self._keep(tasks, name, run, policy)
+        p.gauges.state = "LOADING"
+        tasks.create_task(self._open_when_ready(), name="opening")
+
+    async def _open_when_ready(self) -> None:
+        p = self._parts
+        while not self._ready():
+            await p.clock.sleep(READY_POLL_S)
+        p.desk.open_to_risk = True
+        p.gauges.state = "RUNNING"
+        regime = p.pipeline.regimes.get(BTC)
+        if regime is not None:
+            breadth = _breadth(p.pipeline.regimes)
+            text = f"BTC {regime.state.value}, confidence {regime.confidence:.2f}, bias {regime.bias.value}; {breadth}"
+            p.notices.tell(notices.RegimeChanged, text, symbol=BTC, state=regime.state.value)
+        p.summary.opened_mono_ms = p.clock.mono_ms()
+        self.opened.set()
+        log.info("opened", symbols=len(p.instruments))
+
+    def _ready(self) -> bool:
+        """We and the exchange agree, and the symbols that decide everything are there."""
+        p = self._parts
+        loading = p.gauges.health({})
+        first = min(loading.symbols_total, 8)
+        return p.floor.reconciler.reconciled and loading.symbols_total > 0 and loading.symbols_live >= first
+
+    async def _until_done(self, what: str, work: Callable[[], Awaitable[Any]]) -> None:
+        """Try until it works: an exchange that is away keeps the engine starting, it does not end it."""
+        p = self._parts
+        while True:
+            try:
+                await work()
+            except (DeskError, TimeoutError) as error:
+                if isinstance(error, StoreError | InvariantBroken):
+                    raise
+                p.gauges.last_error = f"{what}: {error}"
+                log.warning("start_waits", what=what, reason=str(error))
+                await p.clock.sleep(RETRY_S)
+            else:
+                p.gauges.last_error = None
+                return
+
+    async def _refresh_listings(self) -> None:
+        await self._parts.listings.refresh()
+
+    async def _analyse(self, symbol: str) -> None:
+        self._parts.pipeline.warm(symbol)
+        await asyncio.sleep(0)
+
+    # -- while it runs -------------------------------------------------------------------------------------------------
+
+    def _on_universe(self, event: UniverseChanged) -> None:
+        p = self._parts
+        for symbol in p.listings.universe.members:
+            if (instrument := p.listings.instrument(symbol)) is not None:
+                p.instruments[symbol] = instrument
+        for symbol in event.removed:
+            p.instruments.pop(symbol, None)
+        members = p.listings.universe.members
+        p.feed.watch(members, tuple(p.listings.universe.candidates)[:DEEP_SYMBOLS])
+
+    def _on_mark(self, event: MarkPrice) -> None:
+        self._parts.floor.keeper.on_price(event.symbol, event.mark, self._parts.feed.last.get(event.symbol))
+
+    async def _follow_focus(self) -> None:
+        while True:
+            self.refocus()
+            await self._parts.clock.sleep(FOCUS_EVERY_S)
+
+    def refocus(self) -> None:
+        """Full books for positions, waiting signals, the screen, and a what-if by hand."""
+        p = self._parts
+        p.feed.focus("positions", {position.plan.symbol for position in p.floor.keeper.positions()})
+        p.feed.focus("waiting", {entry.signal.symbol for entry in pending(p.floor.admission.queue)})
+        p.feed.focus("screen", p.screen_symbols())
+
+    def _keep(self, tasks: asyncio.TaskGroup, name: str, run: Callable[[], Awaitable[None]], policy: Policy) -> None:
+        tasks.create_task(self._parts.supervisor.keep(name, run, policy), name=name)
+
+    def _spawn(self, work: Awaitable[None], name: str) -> None:
+        if self._tasks is None or not isinstance(work, Coroutine):
+            raise InvariantBroken(f"the engine is not running and cannot start {name}")
+        self._tasks.create_task(work, name=name)
+
+    # -- stop ----------------------------------------------------------------------------------------------------------
+
+    async def _wind_down(self) -> None:
+        """Nothing new; what is in flight resolves; every open position is seen protected."""
+        p = self._parts
+        p.gauges.state = "STOPPING"
+        p.desk.open_to_risk = False
+        log.info("stopping", why=self._why)
+        quiet = asyncio.ensure_future(p.floor.keeper.quiet(STOP_BUDGET_S / 2))
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait({quiet, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (quiet, hurry):
+            task.cancel()
+        bare = p.floor.keeper.unprotected()
+        if bare:
+            log.error("stopped_unprotected", symbols=[position.plan.symbol for position in bare])
+        p.notices.tell(notices.EngineStarted, f"engine stopped: {self._why}")
+        stamp = KvRow(key="clean_shutdown", value=msgspec.json.encode(1), updated_ms=p.clock.now_ms())
+        await p.journal.commit(stamp)
+
+    def _say_safe_mode(self, error: BaseException) -> None:
+        self._parts.gauges.last_error = str(error)
+        log.critical("safe_mode", reason=str(error), positions=len(self._parts.floor.keeper.positions()))
+
+    def _greeting(self) -> str:
+        health = self._parts.gauges.health({})
+        return f"engine on {health.venue}, mode {health.mode}, account {health.account}, speed {health.speed:g}x"
+
+
+class _Stop(Exception):
+    """Ends the task group."""
+
+
+def _breadth(regimes: dict[str, Any]) -> str:
+    counts: dict[str, int] = {}
+    for regime in regimes.values():
+        counts[regime.state.value] = counts.get(regime.state.value, 0) + 1
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
