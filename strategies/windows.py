@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from strategies.model import F64
 
@@ -22,7 +21,7 @@ def trailing_median(values: F64, bars: int, first: int = 0) -> F64:
     start = max(first, bars - 1)
     if start >= n:
         return out
-    windows = sliding_window_view(values[start - bars + 1 :], bars)
+    windows = _windows(values[start - bars + 1 :], bars)
     half = bars // 2
     for at in range(0, len(windows), CHUNK):
         ordered = np.sort(windows[at : at + CHUNK], axis=1)
@@ -46,18 +45,24 @@ def rank(values: F64, bars: int, least: int, first: int = 0) -> F64:
     now = values[start:]
     lead = np.full(max(0, bars - 1 - start), np.nan)
     padded = np.concatenate((lead, values[max(0, start - bars + 1) :]))
-    windows = sliding_window_view(padded, bars).T  # one row for each age, so that counting adds whole rows
+    ages = _windows(padded, bars).T  # one row for each age, so that counting adds whole rows
     below = np.empty(len(now), dtype=np.uint16)
     narrow = np.uint8 if bars <= 256 else np.uint16
     for at in range(0, len(now), CHUNK):
-        less = windows[:, at : at + CHUNK] < now[at : at + CHUNK]
+        less = ages[:, at : at + CHUNK] < now[at : at + CHUNK]
         below[at : at + CHUNK] = np.add.reduce(less.view(np.uint8), axis=0, dtype=narrow)
-    known = np.concatenate(([0], np.cumsum(np.isfinite(values))))
-    ends = np.arange(start + 1, n + 1)
-    count = known[ends] - known[np.maximum(0, ends - bars)]
-    valid = np.isfinite(now) & (count >= least)
+    known = np.isfinite(padded)
+    total = known.cumsum()
+    count = total[bars - 1 :] - total[: len(now)] + known[: len(now)]
+    valid = known[bars - 1 :] & (count >= least)
     np.divide(100.0 * below, count, out=out[start:], where=valid)
     return out
+
+
+def _windows(values: F64, bars: int) -> F64:
+    """All stretches of `bars` values as rows of a view; for reading only."""
+    flat = np.ascontiguousarray(values, dtype=np.float64)
+    return np.ndarray((len(flat) - bars + 1, bars), flat.dtype, flat, strides=(flat.itemsize, flat.itemsize))
 
 
 def trailing_sum(values: F64, bars: int) -> F64:
