@@ -116,7 +116,12 @@ class Position(msgspec.Struct, kw_only=True):
 
     def taken(self, leg: str) -> Decimal:
         """Quantity that left through one leg."""
-        return sum((order.filled for order in self.legs(leg)), ZERO)
+        return sum((self.filled(order) for order in self.legs(leg)), ZERO)
+
+    def filled(self, order: Order) -> Decimal:
+        """What one order is known to have filled: by its own word or by fills, whichever came first."""
+        tally = self.tallies.get(order.client_id)
+        return order.filled if tally is None else max(order.filled, tally.quantity)
 
     @property
     def working_stop(self) -> Order | None:
@@ -156,9 +161,9 @@ class Position(msgspec.Struct, kw_only=True):
         into = out = ZERO
         for order in self.orders.values():
             if order.leg == client_ids.ENTRY:
-                into += order.filled
+                into += self.filled(order)
             else:
-                out += order.filled
+                out += self.filled(order)
         for key, tally in self.tallies.items():
             if key not in self.orders:  # not ours, or of an order long over
                 out += tally.quantity
@@ -168,7 +173,7 @@ class Position(msgspec.Struct, kw_only=True):
     def settled(self) -> bool:
         """Every filled quantity an order claims has been seen as fills."""
         return all(
-            order.filled == (self.tallies[key].quantity if key in self.tallies else ZERO)
+            order.filled <= (self.tallies[key].quantity if key in self.tallies else ZERO)
             for key, order in self.orders.items()
         )
 
@@ -176,9 +181,8 @@ class Position(msgspec.Struct, kw_only=True):
     def entry_over(self) -> bool:
         """No more quantity will come in, and all that came is known with its price."""
         entries = self.legs(client_ids.ENTRY)
-        return all(order.over for order in entries) and self.entered.quantity == sum(
-            (order.filled for order in entries), ZERO
-        )
+        claimed = sum((order.filled for order in entries), ZERO)
+        return all(order.over for order in entries) and self.entered.quantity >= claimed
 
     # -- prices ----------------------------------------------------------------------------------------------------
 

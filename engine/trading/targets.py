@@ -59,10 +59,10 @@ def on_ended(position: Position, order: Order, mono_ms: float) -> None:
 
     Taken off by a person it stays off and its share joins the runner; knocked out by the exchange it is placed again.
     """
-    if position.state != "open" or order.cancel_sent or order.filled >= order.quantity:
+    if position.state != "open" or order.cancel_sent or position.filled(order) >= order.quantity:
         return
     if order.phase is Phase.CANCELED:
-        left = order.quantity - order.filled
+        left = order.quantity - position.filled(order)
         position.tiers = tuple(_without(position, tier, order.leg, left) for tier in position.tiers)
     else:
         pace(position, order.leg, mono_ms + _RETRY_MS / 4)
