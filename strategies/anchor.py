@@ -96,9 +96,12 @@ class _Walk:
     def __init__(self, candles: Candles, ranges: F64, params: AnchorParams, others_ms: NDArray[np.int64]) -> None:
         typical = (candles.high + candles.low + candles.close) / 3.0
         self._base = float(typical[0]) if len(typical) else 0.0
-        self._volume = np.concatenate(([0.0], np.cumsum(candles.volume)))
-        self._moment = np.concatenate(([0.0], np.cumsum(candles.volume * (typical - self._base))))
-        self._candles, self._ranges, self._params, self._others_ms = candles, ranges, params, others_ms
+        # plain floats: the walk reads them one by one
+        self._volume: list[float] = [0.0, *np.cumsum(candles.volume).tolist()]
+        self._moment: list[float] = [0.0, *np.cumsum(candles.volume * (typical - self._base)).tolist()]
+        self._close: list[float] = candles.close.tolist()
+        self._ranges: list[float] = ranges.tolist()
+        self._candles, self._params, self._others_ms = candles, params, others_ms
         self._waiting: list[Candidate] = []
         self._since = -1  # bar of the last replacement
         self._broken = False
@@ -107,17 +110,18 @@ class _Walk:
 
     def offer(self, candidate: Candidate) -> None:
         """A swing that has become usable."""
-        self._waiting.append(candidate)
+        if self.anchor is None or candidate.pivot > self.anchor.pivot:
+            self._waiting.append(candidate)
 
     def step(self, i: int) -> None:
         """Decide the anchor after bar `i`."""
         if self.anchor is not None:
             self._broken = self._broken or self._breaks(i, self.anchor.side)
-        self._waiting = [found for found in self._waiting if self.anchor is None or found.pivot > self.anchor.pivot]
         best = self._best(i)
         if best is None or not self._may_replace(i):
             return
         self.anchor, self._since, self._broken = best, i, False
+        self._waiting = [found for found in self._waiting if found.pivot > best.pivot]
         self.replaced_ms.append(self._close_ms(i))
 
     def vwap(self, i: int) -> float:
@@ -128,16 +132,19 @@ class _Walk:
 
     def _best(self, i: int) -> Candidate | None:
         """The newest waiting swing that is good enough at bar `i`."""
+        if not self._waiting or not self._is_open(i):
+            return None
         needed = self._params.impulse_late if self._expired(i) else self._params.impulse
-        able = [found for found in self._waiting if found.impulse >= needed and self._earned(i, found)]
+        able = [found for found in self._waiting if found.impulse >= needed]
         return max(able, key=lambda found: (found.pivot, found.impulse), default=None)
 
-    def _earned(self, i: int, found: Candidate) -> bool:
+    def _is_open(self, i: int) -> bool:
+        """Whether a full impulse would win at bar `i`: it is one of three votes, age and distance are the others."""
         if self.anchor is None or self._broken or self._expired(i):
             return True
-        old = i - self.anchor.pivot >= self._params.old_bars
-        away = abs(float(self._candles.close[i]) - self.vwap(i)) >= self._params.far * float(self._ranges[i])
-        return sum((found.impulse >= self._params.impulse, old, away)) >= 2
+        if i - self.anchor.pivot >= self._params.old_bars:
+            return True
+        return abs(self._close[i] - self.vwap(i)) >= self._params.far * self._ranges[i]
 
     def _expired(self, i: int) -> bool:
         return self.anchor is not None and i - self.anchor.pivot >= self._params.ttl
@@ -154,8 +161,8 @@ class _Walk:
         count = self._params.break_closes
         if i - self._since < count:
             return False
-        gaps = [side * (self.vwap(j) - float(self._candles.close[j])) for j in range(i - count + 1, i + 1)]
-        return min(gaps) > 0 and sum(gaps) / count >= self._params.break_distance * float(self._ranges[i])
+        gaps = [side * (self.vwap(j) - self._close[j]) for j in range(i - count + 1, i + 1)]
+        return min(gaps) > 0 and sum(gaps) / count >= self._params.break_distance * self._ranges[i]
 
     def _close_ms(self, i: int) -> int:
         return int(self._candles.open_time[i]) + self._candles.tf_ms
