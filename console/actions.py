@@ -149,7 +149,7 @@ def _hold(s: Situation) -> Made:
     return ask.SetSpeed(id=s.id, actor=s.actor, speed=0.0)
 
 
-_EVERYWHERE = ("desk", "chart", "history", "log")
+_EVERYWHERE = ("desk", "history", "log")
 _LIST = ("list", "history", "log")
 
 TABLE: tuple[Action, ...] = (
@@ -159,7 +159,7 @@ TABLE: tuple[Action, ...] = (
            danger=Danger.SAFE, make=_reject, footer=2, remote=True),
     Action(id="edit", keys="e", label="edit", help="change size or stop of the ticket inside policy",
            danger=Danger.RISKY, make=_approve, footer=3),
-    Action(id="explain", keys="x", label="explain", help="every component, condition and the ticket, full screen",
+    Action(id="explain", keys="x", label="explain", help="every component, condition and the ticket behind it",
            footer=4),
     Action(id="snooze", keys="z", label="snooze", help="keep the signal out of sight for two minutes; it still expires",
            danger=Danger.SAFE, make=_snooze, undo=_unsnooze, remote=True),
@@ -193,18 +193,17 @@ TABLE: tuple[Action, ...] = (
     Action(id="page_down", keys="pagedown ctrl+d", label="page down", help="half a pane down", contexts=_EVERYWHERE),
     Action(id="page_up", keys="pageup ctrl+u", label="page up", help="half a pane up", contexts=_EVERYWHERE),
     Action(id="top", keys="g home", label="top", help="first row",
-           contexts=(*_LIST, "why", "regime", "limits")),
+           contexts=(*_LIST, "why", "regime", "limits", "explain")),
     Action(id="bottom", keys="G end", label="bottom", help="last row",
-           contexts=(*_LIST, "why", "regime", "limits")),
+           contexts=(*_LIST, "why", "regime", "limits", "explain")),
     Action(id="coarser", keys="g", label="group", help="group price levels coarser", contexts=("book",), footer=8),
     Action(id="finer", keys="G", label="ungroup", help="group price levels finer", contexts=("book",)),
-    Action(id="open", keys="enter", label="open", help="open what is selected, full screen"),
+    Action(id="open", keys="enter", label="open", help="what is selected, full screen"),
     Action(id="back", keys="escape", label="back", help="back; never does anything else", contexts=_EVERYWHERE),
     Action(id="chart", keys="t", label="chart", help="candles with zones, levels and fills"),
-    Action(id="shorter", keys="[", label="shorter", help="shorter timeframe", contexts=("desk", "chart")),
-    Action(id="longer", keys="]", label="longer", help="longer timeframe", contexts=("desk", "chart")),
-    Action(id="find", keys="/", label="find", help="find a symbol, or filter the signals", footer=9,
-           contexts=("desk", "chart")),
+    Action(id="shorter", keys="[", label="shorter", help="shorter timeframe"),
+    Action(id="longer", keys="]", label="longer", help="longer timeframe"),
+    Action(id="find", keys="/", label="find", help="find a symbol, or filter the signals", footer=9),
     Action(id="command", keys=":", label="command", help="command bar with completion and history",
            contexts=_EVERYWHERE),
     Action(id="palette", keys="ctrl+p", label="palette", help="find any action by name", contexts=_EVERYWHERE),

@@ -13,7 +13,7 @@ from textual.driver import Driver
 
 from console.actions import Action
 from console.alerts import Alert, Alerts, osc9
-from console.beat import Governor, Metered, Reading
+from console.beat import Governor, Metered, Reading, metered
 from console.feed import Feed
 from console.footer import Footer
 from console.keymap import Keymap
@@ -24,6 +24,7 @@ from console.rows import Row
 from console.screens.desk import DeskScreen
 from console.screens.dialog import Dialog
 from console.screens.page import Page
+from console.screens.place import PANES, URGENT_PANES
 from console.submit import Submitter
 from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice
@@ -44,7 +45,8 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         super().__init__(driver_class=driver_class, ansi_color=True)
         self.options = options
         self.keymap = Keymap(options.keys)
-        self.mono_s = options.mono_s or _loop_time
+        self.mono_s = options.mono_s or _LoopTime()
+        self.driver_class = metered(self.driver_class, self.mono_s)
         self.governor = Governor(options.link)
         self.feed = Feed(port, self.mono_s, self.governor.link, options.reconnect)
         self.feed.on_notice = self._on_notice
@@ -69,16 +71,11 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         self.run(mouse=False)
 
     def on_mount(self) -> None:
-        self._meter_driver()
+        file = getattr(self._driver, "_file", None)
+        self.meter = file if isinstance(file, Metered) else None
         self.push_screen(self.desk)
         self.run_worker(self.feed.run(), name="feed", exit_on_error=True)
         self.run_worker(self._beat(), name="beat", exit_on_error=True)
-
-    def _meter_driver(self) -> None:
-        """Put the meter between the driver's writer thread and the terminal."""
-        thread = getattr(self._driver, "_writer_thread", None)
-        if thread is not None:
-            self.meter = thread._file = Metered(thread._file, self.mono_s)
 
     async def on_event(self, event: events.Event) -> None:
         """Keys that belong to the time before a dialog could be read never reach it."""
@@ -93,23 +90,31 @@ class PerpdeckApp(App[None], inherit_bindings=False):
     # --- the beat -------------------------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
-        """Paint when something urgent came, else when the governor says so."""
+        """Paint all when the governor says so; what is urgent, and only that, at once."""
         loop = asyncio.get_running_loop()
+        due_s = loop.time()
         while True:
             try:
-                async with asyncio.timeout(self.governor.pause_s):
+                async with asyncio.timeout_at(due_s):
                     await self.feed.stir.wait()
             except TimeoutError:
                 pass
             self.feed.stir.clear()
             before_s = loop.time()
-            self.paint()
-            self._paint_ms = (loop.time() - before_s) * 1_000
-            self._govern()
-            await asyncio.sleep(0.02)
+            if before_s >= due_s:
+                self.paint()
+                self._paint_ms = (loop.time() - before_s) * 1_000
+                self._govern()
+                due_s = loop.time() + self.governor.pause_s
+            else:
+                self.paint(urgent=True)
+                await asyncio.sleep(0.02)
 
-    def paint(self) -> None:
-        """Draw every visible thing from the newest views; not into a terminal that has stopped reading."""
+    def paint(self, urgent: bool = False) -> None:
+        """Draw every visible thing from the newest views, or only what cannot wait.
+
+        Nothing is drawn into a terminal that has stopped reading.
+        """
         hanging = self.meter is not None and not self.governor.may_paint(self.meter.hanging_ms())
         if hanging:
             self._hung = True
@@ -126,7 +131,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
             self._raise(alert_)
         self._arrive()
         if self.desk.is_mounted and not isinstance(self.screen, Page):
-            self.desk.on_beat()
+            self.desk.on_beat(URGENT_PANES if urgent else PANES)
         if isinstance(self.screen, Dialog | Page):
             self.screen.on_beat()
 
@@ -197,7 +202,11 @@ class PerpdeckApp(App[None], inherit_bindings=False):
 
     # --- acting ---------------------------------------------------------------------------------------------------
 
-    def act(self, action: Action, place: str = "") -> None:
+    def acts_anywhere(self, action: Action) -> bool:
+        """Whether an action needs no pane of the desk."""
+        return action.make is not None or hasattr(self.navigator, f"act_{action.id}") or action.id == "undo"
+
+    def act(self, action: Action) -> None:
         """An action that no screen answers itself: a way to elsewhere, or a conversation that ends in a command."""
         way = getattr(self.navigator, f"act_{action.id}", None)
         if way is not None:
@@ -206,5 +215,13 @@ class PerpdeckApp(App[None], inherit_bindings=False):
             self.desk.run_worker(self.desk.conduct.run(action), group="conduct")
 
 
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
+class _LoopTime:
+    """Machine time of the loop this screen runs on; later calls may come from the writer's thread."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self) -> float:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()

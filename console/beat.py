@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import msgspec
+from textual.driver import Driver
 
 BUDGET_KIB_S = {"fast": 6.0, "slow": 1.5}
 _SHORTEST_S = {"fast": 0.1, "slow": 0.5}
-_LONGEST_S = {"fast": 1.0, "slow": 2.0}
+_LONGEST_S = {"fast": 1.0, "slow": 4.0}
 PAINT_BUDGET_MS = 20.0
 _SLOW_WRITE_MS = 120.0
 _HANG_MS = 400.0
@@ -78,6 +79,20 @@ class Metered:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+def metered(driver_class: type[Driver], mono_s: Callable[[], float]) -> type[Driver]:
+    """The driver of a terminal with a meter in it; one that writes to no file stays as it is."""
+
+    class MeteredDriver(driver_class):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            # Before the writer thread starts: it keeps the file it was given.
+            mono_s()  # the first reading is taken on the loop's own thread
+            if (file := getattr(self, "_file", None)) is not None:
+                self._file = Metered(file, mono_s)
+
+    return MeteredDriver
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from console import render
 from console.rows import Row, left
 from engine.port.views import ChartBar, ChartLevel, ChartView
 
-AXIS = 12
+AXIS = 15
 _LEVEL_ROLE = {
     "entry": "accent", "stop": "loss", "tp1": "profit", "tp2": "profit", "trail": "profit", "fill": "accent",
     "vwap": "warn", "zone": "muted", "poc": "warn",
@@ -129,6 +129,10 @@ def _labels(view: ChartView, last: ChartBar, scale: Scale) -> list[Row]:
             name = level.label or level.kind
             text = f"{level.low:.{digits}f} {name}"
             axis[scale.row(level.low)] = ((" ", ""), left(text, AXIS, _LEVEL_ROLE.get(level.kind, "muted")))
+        elif level.high > level.low:
+            row = scale.row(min((level.low + level.high) / 2, scale.high))
+            if scale.holds((level.low + level.high) / 2):
+                axis[row] = ((" ", ""), left(level.label or level.kind, AXIS, "muted"))
     role = "up strong" if last.close >= last.open else "down strong"
     axis[scale.row(last.close)] = (("◂", role), left(f"{last.close:.{digits}f}", AXIS, role))
     return axis

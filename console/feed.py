@@ -18,7 +18,7 @@ from engine.port.views import AnyView, HealthView
 
 V = TypeVar("V", bound=AnyView)
 
-URGENT = frozenset({"signals", "positions"})
+URGENT = frozenset({"signals"})
 _BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 
 Args = Mapping[str, str] | None
@@ -200,4 +200,5 @@ class Feed:
             async for notice in self.port.notices(self.last_seq):
                 self.last_seq = max(self.last_seq, notice.seq)
                 self.on_notice(notice)
+                self.stir.set()
         self._lost.set()

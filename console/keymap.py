@@ -16,7 +16,8 @@ CHAINS: Mapping[str, tuple[str, ...]] = {
     "why": ("why", "desk", "replay"),
     "positions": ("positions", "list", "desk", "replay"),
     "limits": ("limits", "desk", "replay"),
-    "chart": ("chart", "replay"),
+    "explain": ("explain", "desk", "replay"),
+    "chart": ("chart", "desk", "replay"),
     "history": ("history",),
     "log": ("log",),
 }

@@ -162,24 +162,29 @@ def picture(view: BreakdownView, frame: Frame) -> Picture:
     if signal is None:
         return Picture(title, (), empty(view.why_empty or "no signal selected", frame.width))
     state: Row = ((signal.state, "warn" if signal.state == "refused" else "muted"),)
+    return Picture(title, state, detail_rows(view, frame.width))
+
+
+def detail_rows(view: BreakdownView, width: int) -> list[Row]:
+    """Everything about a signal in one column."""
+    if view.signal is None:
+        return empty(view.why_empty or "no signal selected", width)
     rows: list[Row] = []
-    if signal.reason:
-        rows += wrap(signal.reason, frame.width, "warn")
-    rows += score_rows(view, frame.width)
+    if view.signal.reason:
+        rows += wrap(view.signal.reason, width, "warn")
+    rows += score_rows(view, width)
     if view.checks:
-        rows += [*([()] if rows else []), *check_rows(view.checks, frame.width)]
+        rows += [*([()] if rows else []), *check_rows(view.checks, width)]
     if view.flips:
         rows.append((("what would flip it", "muted"),))
         for flip in view.flips:
-            rows += [
-                ((("→ " if i == 0 else "  "), "accent"), *row) for i, row in enumerate(wrap(flip, frame.width - 2))
-            ]
-    rows += plan_rows(view, frame.width)
-    rows += wrap(f"like it  {view.measured}", frame.width, "muted", "  ")
+            rows += [((("→ " if i == 0 else "  "), "accent"), *row) for i, row in enumerate(wrap(flip, width - 2))]
+    rows += plan_rows(view, width)
+    rows += wrap(f"like it  {view.measured}", width, "muted", "  ")
     if view.ticket is not None:
         rows.append((("ticket, if approved now", "muted"),))
-        rows += ticket_rows(view.ticket, frame.width)
-    return Picture(title, state, rows)
+        rows += ticket_rows(view.ticket, width)
+    return rows
 
 
 class BreakdownPane(Pane):

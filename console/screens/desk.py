@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -23,6 +24,7 @@ from console.panes.regime import RegimePane
 from console.panes.signals import SignalsPane, line, ordered, waiting
 from console.panes.status import StatusLine, banner
 from console.rows import Row
+from console.screens.explain import ExplainPage
 from console.screens.place import PANES, DeskLayout, form
 from console.screens.ticket import TicketDialog
 from console.screens.tour import Seen, TourBox
@@ -79,6 +81,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.subject = Subject(app, self.signals, self.positions)
         self.held_speed = 1.0
         self.toured_help = False
+        self._known_positions: frozenset[str] | None = None
         self.tour: TourBox | None = TourBox(look, app.keymap, id="tour") if app.options.tour else None
         self.place.tour = self.tour is not None
 
@@ -99,8 +102,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
 
     # --- painting -------------------------------------------------------------------------------------------------
 
-    def on_beat(self) -> None:
-        """Take over the newest views and draw what changed."""
+    def on_beat(self, names: Sequence[str] = PANES) -> None:
+        """Take over the newest views and draw what changed in the panes of these names."""
         feed = self.desk_app.feed
         now_ms = feed.now_ms()
         for pane in self.panes.values():
@@ -113,8 +116,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if not self.subject.symbol and book is not None:
             self.subject.symbol = book.symbol
         self._set_banner()
-        for pane in self.panes.values():
-            pane.paint(now_ms, feed.age_ms(pane.TOPIC))
+        for name in names:
+            self.panes[name].paint(now_ms, feed.age_ms(self.panes[name].TOPIC))
         self.status.paint(feed.health, self.desk_app.link_state(), now_ms)
         self.waiting.draw([self._waiting_line(now_ms)])
         self.footer.draw([self.footer_row()])
@@ -125,6 +128,9 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         """What the tour waits for."""
         view = self.desk_app.feed.view("positions", PositionsView)
         rows = view.rows if view is not None else ()
+        if self._known_positions is None and view is not None:
+            self._known_positions = frozenset(row.id for row in rows)
+        rows = tuple(row for row in rows if row.id not in (self._known_positions or ()))
         return Seen(
             waiting=self.subject.situation().signal_waits,
             at_why=self.where() == "why",
@@ -275,8 +281,11 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.go("why")
 
     def act_open(self) -> None:
-        if self.where() == "signals":
-            self.go("why")
+        """What is selected, full screen: a signal's reasons, else the chart."""
+        if self.where() in ("signals", "why"):
+            self.app.push_screen(ExplainPage(self.desk_app))
+        else:
+            self.desk_app.navigator.act_chart()
 
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self.on_beat)

@@ -6,14 +6,14 @@ from textual import events
 
 from console.actions import Action, Danger
 from console.keymap import Keymap, shown
-from console.rows import Row, fit, left
+from console.rows import Row, left, spread
 from console.screens.dialog import Dialog, hints
 
 _GUARD = {
     Danger.READ: ("", "muted"),
     Danger.SAFE: ("one key", "muted"),
     Danger.RISKY: ("asks, Enter", "warn"),
-    Danger.GRAVE: ("asks for the account", "danger"),
+    Danger.GRAVE: ("asks account", "danger"),
 }
 
 
@@ -26,7 +26,7 @@ def help_rows(actions: list[Action], width: int) -> list[Row]:
             if action.danger in kinds:
                 guard, role = _GUARD[action.danger]
                 keys = " ".join(shown(key) for key in action.key_list)
-                rows.append(fit((left(keys, 10, "key"), (action.help, ""), (f"  {guard}", role)), width))
+                rows.append(spread((left(keys, 10, "key"), (action.help, "")), ((f"  {guard}", role),), width))
     return rows
 
 

@@ -104,8 +104,12 @@ class Page(Screen[None], inherit_bindings=False):
         local = getattr(self, f"act_{action.id}", None)
         if local is not None:
             local()
+        elif self.desk_app.acts_anywhere(action):
+            self.desk_app.act(action)
         else:
-            self.desk_app.act(action, self.PLACE)
+            self.dismiss()
+            self.desk_app.desk.act(action)
+            return
         self.on_beat()
 
     def act_back(self) -> None:

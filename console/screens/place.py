@@ -10,6 +10,8 @@ from textual.widget import Widget
 
 PANES = ("book", "regime", "signals", "why", "positions", "limits")
 
+URGENT_PANES = ("signals", "why", "positions")  # decided on, or money at risk: they never wait for the beat
+
 WIDE, TWO = 140, 100
 MIN_WIDTH, MIN_HEIGHT = 60, 16
 TOUR_HEIGHT = 6

@@ -17,7 +17,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     waiting: bool = False
     at_why: bool = False
     ticket_open: bool = False
-    positions: int = 0
+    positions: int = 0  # opened since the tour began
     protected: bool = False
     tier_taken: bool = False
     helped: bool = False

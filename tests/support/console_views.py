@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from engine.port import notices as n
 from engine.port import views as v
 
 NOW_MS = 1_767_226_038_000  # 00:07:18 UTC, seven minutes into a 15m bar
@@ -161,6 +162,82 @@ def health(now_ms: int = NOW_MS, revision: int = 1, **over: Any) -> v.HealthView
         "next_close_ms": now_ms + 462_000, "equity": 10_214.37,
     }  # fmt: skip
     return v.HealthView(revision=revision, as_of_ms=now_ms, **(base | over))
+
+
+def chart(now_ms: int = NOW_MS, revision: int = 1, **over: Any) -> v.ChartView:
+    bars = []
+    price = 59_400.0
+    for i in range(300):
+        step = 60 * math.sin(i / 7) + 35 * math.sin(i * 1.7) + 25 * math.sin(i * 0.31)
+        close = price + step * 0.6
+        high = max(price, close) + abs(40 * math.sin(i * 2.3))
+        low = min(price, close) - abs(40 * math.cos(i * 1.9))
+        volume = 100 + 80 * abs(math.sin(i * 0.9))
+        bars.append(v.ChartBar(now_ms - (300 - i) * BAR_MS, price, high, low, close, volume))
+        price = close
+    last = bars[-1].close
+    base: dict[str, Any] = {
+        "symbol": "BTCUSDT", "timeframe": "15m", "tick": "0.1", "bars": tuple(bars),
+        "levels": (
+            v.ChartLevel("entry", last - 50, last - 50), v.ChartLevel("stop", last - 350, last - 350, "stop"),
+            v.ChartLevel("tp1", last + 250, last + 250), v.ChartLevel("zone", last - 500, last - 420, "S key"),
+        ),
+    }  # fmt: skip
+    return v.ChartView(revision=revision, as_of_ms=now_ms, **(base | over))
+
+
+def performance(now_ms: int = NOW_MS, revision: int = 1, **over: Any) -> v.PerformanceView:
+    def row(name: str, trades: int, wins: int, losses: int, net: float) -> v.PerformanceRow:
+        return v.PerformanceRow(
+            name, trades, wins, losses, trades - wins - losses, wins / trades if trades else None,
+            1.12 if trades > 5 else None, net / trades if trades else None, net, 0.91, -0.52,
+        )  # fmt: skip
+
+    base: dict[str, Any] = {
+        "total": row("total", 41, 19, 17, 3.46),
+        "by_strategy": (
+            row("action_price", 25, 12, 9, 4.1), row("break_retest", 12, 5, 6, -0.9), row("pullback", 4, 2, 2, 0.26),
+        ),
+        "equity_r": tuple(0.09 * i + math.sin(i / 3) for i in range(41)), "max_drawdown_r": 2.71,
+    }  # fmt: skip
+    return v.PerformanceView(revision=revision, as_of_ms=now_ms, **(base | over))
+
+
+TRADES = tuple(
+    {
+        "symbol": ("BTCUSDT", "ETHUSDT", "1000PEPEUSDT")[i % 3], "side": ("long", "short")[i % 2],
+        "strategy": ("action_price", "break_retest")[i % 2], "opened_ms": NOW_MS - i * 9_000_000 - 5_000_000,
+        "closed_ms": NOW_MS - i * 9_000_000, "net_r": math.sin(i) * 1.4, "net_usdt": math.sin(i) * 70.0,
+        "reason": ("trail", "stop", "time_stop")[i % 3],
+    }
+    for i in range(60)
+)  # fmt: skip
+
+
+def notices(now_ms: int = NOW_MS) -> tuple[n.AnyNotice, ...]:
+    """What an hour may have told."""
+    base: list[tuple[type[n.Notice], dict[str, Any]]] = [
+        (n.EngineStarted, {"severity": "info", "text": "engine started on paper"}),
+        (n.SignalRaised, {"severity": "good", "symbol": "ETHUSDT", "text": "ETHUSDT long AP 6.0", "signal_id": "s0",
+                          "score": 6.0, "expires_ms": now_ms}),
+        (n.SignalDecided, {"severity": "good", "symbol": "ETHUSDT", "text": "ETHUSDT long approved by console:ann",
+                           "signal_id": "s0", "state": "approved", "actor": "console:ann"}),
+        (n.EntryFilled, {"severity": "good", "symbol": "ETHUSDT", "text": "ETHUSDT long filled 1.720 at 3098.20",
+                         "signal_id": "s0", "price": "3098.20", "quantity": "1.720"}),
+        (n.StopPlaced, {"severity": "good", "symbol": "ETHUSDT", "text": "stop rests at 3056.30 after 180 ms",
+                        "signal_id": "s0", "price": "3056.30", "naked_ms": 180.0}),
+        (n.TierTaken, {"severity": "good", "symbol": "ETHUSDT", "text": "tier 1 taken at 3140.10, +1R",
+                       "signal_id": "s0", "tier": 1, "price": "3140.10", "r": 1.0}),
+        (n.Degraded, {"severity": "warn", "text": "market stream late: reconnecting", "what": "market"}),
+        (n.TradeClosed, {"severity": "good", "symbol": "DOGEUSDT", "text": "DOGEUSDT closed +1.12R, trail",
+                         "signal_id": "s6", "net_r": 1.12, "net_usdt": 56.0, "reason": "trail"}),
+        (n.OrderRefused, {"severity": "danger", "symbol": "XRPUSDT", "text": "entry refused: margin is insufficient",
+                          "signal_id": "s4", "reason": "-2019"}),
+    ]  # fmt: skip
+    count = len(base)
+    return tuple(
+        kind(seq=i + 1, at_ms=now_ms - (count - i) * 420_000, **fields) for i, (kind, fields) in enumerate(base)
+    )
 
 
 def desk() -> dict[str, v.AnyView]:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+import msgspec
+
 from console.app import PerpdeckApp
 from console.options import ConsoleOptions
 from engine.port import commands as ask
-from engine.port import notices as n
 from tests.support import console_views as views
 from tests.support.fake_port import FakePort
 
 
 async def live(port: FakePort, demo: bool) -> None:
     """Move the market a little, ten times a second."""
-    port.answer(ask.Query, lambda command: ask.Done(data=views.symbols_json() if command.what == "symbols" else b"[]"))
+    lists = {"symbols": views.symbols_json(), "trades": msgspec.json.encode(views.TRADES)}
+    port.answer(ask.Query, lambda command: ask.Done(data=lists.get(command.what, b"[]")))
     over = {"venue": "sim", "banner": "DEMO · recorded data · speed 20x", "speed": 20.0} if demo else {}
     for topic, view in views.desk().items():
         await port.put(topic, view)
-    await port.tell(n.EngineStarted(seq=1, at_ms=views.NOW_MS, severity="info", text="engine started"))
+    await port.put("performance", views.performance())
+    await port.put("chart", views.chart())
+    for notice in views.notices():
+        await port.tell(notice)
     beat = 0
     while True:
         now_ms = views.NOW_MS + beat * 100
@@ -42,9 +47,17 @@ async def main() -> None:
     parser.add_argument("--link", default="auto")
     parser.add_argument("--demo", action="store_true")
     parser.add_argument("--tour", action="store_true")
+    parser.add_argument("--away", action="store_true")
     args = parser.parse_args()
     port = FakePort()
-    options = ConsoleOptions(theme=args.theme, ascii=args.ascii, link=args.link, demo=args.demo, tour=args.tour)
+    options = ConsoleOptions(
+        theme=args.theme,
+        ascii=args.ascii,
+        link=args.link,
+        demo=args.demo,
+        tour=args.tour,
+        notices_after=1 if args.away else None,
+    )
     app = PerpdeckApp(port, options)
     market = asyncio.create_task(live(port, args.demo))
     await app.run_async(mouse=False)
