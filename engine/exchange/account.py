@@ -163,7 +163,7 @@ class PrivateStream:
             except Rejected:
                 await self._lose("the key was refused")
                 raise
-            except ExchangeError as end:
+            except (ExchangeError, BadPayload) as end:
                 await self._lose(str(end))
                 lived_ms = self._clock.mono_ms() - since_ms
                 attempts = 0 if lived_ms >= CALM_MS else attempts

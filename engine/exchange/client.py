@@ -54,7 +54,7 @@ class ExchangeClient:
         self.ledger = Ledger(settings, clock, rng, on_ban)
         self.rest = Rest(venue, self._transport, signer_from(secrets), self.ledger, settings, clock, rng)
         self.clock_sync = ClockSync(clock, self.rest.read_time, settings.clock_check_min)
-        self.rest.follow(self.clock_sync.require, self._measure_clock)
+        self.rest.follow(self.clock_sync)
         self.market = MarketApi(self.rest, self.ledger, settings, clock)
         self.streams = MarketStreams(venue, sockets, settings, clock, rng, on_event, on_link)
         self.private = PrivateStream(venue, self.rest, sockets, settings, clock, rng)
@@ -76,10 +76,6 @@ class ExchangeClient:
     async def close(self) -> None:
         """Close the HTTP connections; streams close with their loops."""
         await self._transport.close()
-
-    async def _measure_clock(self) -> None:
-        self.clock_sync.doubt()
-        await self.clock_sync.start()
 
     # -- how it is -----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ signed until a second measurement agrees with the first.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ READINGS = 3
 BASELINE_MS = 200.0
 LONGEST_BASELINE_MS = 2_000.0
 RATE_TOLERANCE = 0.02
+PACE_JUMP_MS = 50.0
 WARN_JUMP_MS = 500.0
 BLOCK_JUMP_MS = 1_000.0
 SCALED_CHECK_S = 2.0
@@ -77,6 +79,7 @@ class ClockSync:
         self._read = read
         self._check_s = check_min * 60.0
         self._known = not isinstance(clock, SystemClock)
+        self._measuring = asyncio.Lock()
         self._jump_ms: float | None = None
         self._last: Reading | None = None
         self._delay_s = self._check_s
@@ -119,7 +122,7 @@ class ClockSync:
         # In machine time: what a quick clock calls a minute may be the blink of an eye here.
         jump_ms = (reading.server_ms - before_ms - (reading.middle_ms - before_mono_ms) * rate) / max(rate, 1.0)
         if rate != 1.0:
-            self._follow_pace(clock, last, reading)
+            self._follow_pace(clock, last, reading, jump_ms)
             return jump_ms
         self._last = reading
         clock.follow(reading.server_ms, reading.middle_ms)
@@ -132,10 +135,10 @@ class ClockSync:
         self._delay_s = self._check_s
         return jump_ms
 
-    def _follow_pace(self, clock: SystemClock, last: Reading, reading: Reading) -> None:
-        rate, error = rate_between(last, reading)
-        same = abs(rate - clock.rate) <= error + RATE_TOLERANCE * clock.rate
-        clock.follow(reading.server_ms, reading.middle_ms, clock.rate if same else rate)
+    def _follow_pace(self, clock: SystemClock, last: Reading, reading: Reading, jump_ms: float) -> None:
+        # Who changed the pace may have told the clock already: it is right when it foresaw this reading.
+        same = abs(jump_ms) <= PACE_JUMP_MS + reading.round_trip_ms / 2
+        clock.follow(reading.server_ms, reading.middle_ms, clock.rate if same else rate_between(last, reading)[0])
         self._last = reading
         if not same:
             self._delay_s = CHANGED_CHECK_S
@@ -155,10 +158,26 @@ class ClockSync:
                 log.warning("clock_check_failed", reason=str(error))
                 self._delay_s = self._check_s if self.usable else RETRY_S
 
-    def doubt(self) -> None:
-        """The exchange refused a timestamp: what we believed is not to be used before the next measurement."""
-        if isinstance(self._clock, SystemClock):
+    async def remeasure(self) -> None:
+        """The exchange refused a timestamp: what we believed is not used before it is measured again.
+
+        Many refusals at once lead to one measurement. Raises ExchangeError.
+        """
+        if not isinstance(self._clock, SystemClock):
+            return
+        asked_mono_ms = self._clock.mono_ms()
+        async with self._measuring:
+            if self._known and self._last is not None and self._last.sent_mono_ms >= asked_mono_ms:
+                return
             self._known = False
+            await self.start()
+
+    async def trusted(self) -> None:
+        """Returns when timestamps can be trusted, after a measurement under way. Raises ClockSkew."""
+        if self._measuring.locked():
+            async with self._measuring:
+                pass
+        self.require()
 
     def require(self) -> None:
         """Raises ClockSkew while nothing may be signed."""

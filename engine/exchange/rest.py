@@ -8,9 +8,8 @@ no effect is repeated; everything doubtful is `OutcomeUnknown`, and its owner as
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -68,6 +67,35 @@ class _Exchange:
     received_mono_ms: float
 
 
+class Trust(Protocol):
+    """What requests ask about the clock their timestamps come from."""
+
+    async def trusted(self) -> None:
+        """Returns when timestamps can be trusted, after a measurement under way. Raises ClockSkew."""
+        ...
+
+    def require(self) -> None:
+        """Raises ClockSkew while they cannot."""
+        ...
+
+    async def remeasure(self) -> None:
+        """A timestamp was refused. Raises ExchangeError when nothing can be measured."""
+        ...
+
+
+class _Blind:
+    """A clock nobody measures."""
+
+    async def trusted(self) -> None:
+        """Nothing to wait for."""
+
+    def require(self) -> None:
+        """Nothing to refuse."""
+
+    async def remeasure(self) -> None:
+        """Nothing to measure."""
+
+
 class Rest:
     """The request core all typed calls go through."""
 
@@ -88,14 +116,13 @@ class Rest:
         self._settings = settings
         self._clock = clock
         self._rng = rng
-        self._require_clock: Callable[[], None] = lambda: None
-        self._resync: Callable[[], Awaitable[None]] | None = None
+        self._trust: Trust = _Blind()
         self.failures_in_row = 0
         ledger.probe_with(self._probe)
 
-    def follow(self, require: Callable[[], None], resync: Callable[[], Awaitable[None]]) -> None:
-        """Whom to ask whether timestamps can be trusted, and who measures again when one was refused."""
-        self._require_clock, self._resync = require, resync
+    def follow(self, trust: Trust) -> None:
+        """Who knows whether timestamps can be trusted, and measures again when one was refused."""
+        self._trust = trust
 
     @property
     def can_sign(self) -> bool:
@@ -194,7 +221,7 @@ class Rest:
     async def _send(self, call: Call, timeout_s: float, deadline_mono_ms: float | None) -> _Exchange:
         costs = costs_of(call.method, call.path, call.params)
         if call.signed:
-            self._require_clock()
+            await self._trust.trusted()
         permit = await self._ledger.acquire(costs, call.lane, call.kind, deadline_mono_ms)
         return await self._transmit(call, timeout_s, permit, next(iter(costs)))
 
@@ -221,7 +248,7 @@ class Rest:
             query = encode(call.params)
             return (f"{url}?{query}" if query else url), {}
         if call.signed:
-            self._require_clock()
+            self._trust.require()
         if self._signer is None:
             raise Rejected(-2014, "no API key is set for this venue", 401)
         head = {"X-MBX-APIKEY": self._signer.api_key}
@@ -265,8 +292,10 @@ class Rest:
 
     async def _measure_clock(self) -> None:
         log.warning("timestamp_refused")
-        if self._resync is not None:
-            await self._resync()
+        try:
+            await self._trust.remeasure()
+        except (Transient, Rejected, BadPayload) as error:
+            raise ClockSkew(None) from error
 
     # -- retries -----------------------------------------------------------------------------------------------------
 

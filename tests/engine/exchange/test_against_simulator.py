@@ -16,7 +16,7 @@ import pytest
 
 from config.schema import ExchangeSettings, Secrets
 from engine.clock import SystemClock
-from engine.errors import Rejected, Throttled
+from engine.errors import OutcomeUnknown, Rejected, Throttled
 from engine.exchange.client import ExchangeClient
 from engine.exchange.limits import Lane
 from engine.exchange.orders import (
@@ -275,7 +275,7 @@ async def test_our_own_count_of_the_weight_is_the_exchanges() -> None:
 
 async def test_a_ban_is_remembered_and_nothing_more_is_sent() -> None:
     async with desk("--control") as d:
-        await d.control("fault", kind="http_418", seconds=30)
+        await d.control("fault", kind="banned", seconds=30)
         with pytest.raises(Throttled) as banned:
             await d.client.gateway.account()
         assert banned.value.banned
@@ -283,3 +283,49 @@ async def test_a_ban_is_remembered_and_nothing_more_is_sent() -> None:
         with pytest.raises(Throttled):
             await d.client.gateway.place(OrderRequest(SYMBOL, "pd-b-e-1", "BUY", "MARKET", Decimal("0.010")))
         assert d.client.links()["rest"] == "down"
+
+
+async def test_a_lost_acknowledgement_is_found_by_asking() -> None:
+    async with desk("--control") as d:
+        for fault, placed in (("submit_timeout_accepted", True), ("unknown_lost", False), ("unknown_accepted", True)):
+            await d.control("fault", kind=fault)
+            client_id = f"pd-{fault}-1"[-36:]
+            with pytest.raises(OutcomeUnknown) as unknown:
+                await d.client.gateway.place(OrderRequest(SYMBOL, client_id, "BUY", "MARKET", Decimal("0.010")))
+            assert unknown.value.client_id == client_id
+            found = await d.client.gateway.find(SYMBOL, client_id)
+            assert (found is not None) == placed, fault
+            if found is not None:
+                assert found.status is OrderStatus.FILLED
+                assert found.average is not None
+
+
+async def test_a_private_stream_gone_silent_is_noticed_by_the_order_it_does_not_mention() -> None:
+    async with desk("--control") as d:
+        await d.control("fault", kind="private_stream_dead", seconds=4)
+        await d.client.gateway.place(OrderRequest(SYMBOL, "pd-q-e-1", "BUY", "MARKET", Decimal("0.010")))
+        lost = await d.hear(PrivateStreamLost)
+        assert lost.reason == "silent about pd-q-e-1"
+        await d.hear(PrivateStreamReady, lambda e: e.resumed)
+        (position,) = await d.client.gateway.positions()
+        assert position.quantity == Decimal("0.010")
+
+
+async def test_when_the_exchanges_clock_jumps_it_is_measured_and_the_order_goes_out() -> None:
+    async with desk("--control") as d:
+        await d.control("fault", kind="clock_skew", ms=60_000)
+        await d.client.gateway.place(OrderRequest(SYMBOL, "pd-j-e-1", "BUY", "MARKET", Decimal("0.010")))
+        assert abs(await d.client.market.time() - d.clock.now_ms()) < 500
+
+
+async def test_after_a_cut_everything_is_subscribed_again() -> None:
+    async with desk("--control") as d:
+        d.client.streams.set_streams({"btcusdt@depth@100ms", "btcusdt@markPrice@1s"})
+        await d.until(lambda: len(d.market_events) > 5)
+        await d.control("fault", kind="disconnect")
+        await d.hear(PrivateStreamLost)
+        await d.hear(PrivateStreamReady, lambda e: e.resumed)
+        heard = len(d.market_events)
+        await d.until(lambda: any(isinstance(event, DepthDiff) for event in d.market_events[heard + 5 :]))
+        await d.until(lambda: any(isinstance(event, MarkPrice) for event in d.market_events[heard + 5 :]))
+        assert d.client.streams.reconnects >= 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from engine.clock import SystemClock
@@ -147,6 +149,18 @@ async def test_a_change_of_pace_is_followed_at_the_next_checks() -> None:
         assert off(machine, server) < 5
 
 
+async def test_a_change_of_pace_the_clock_was_told_of_is_left_as_told() -> None:
+    machine, server, sync = setup(20.0, 2.0)
+    await sync.start()
+    await machine.sleep(1.0)
+    server.set(rate=30.0)
+    machine.follow(server.now(), machine.at_ms, rate=30.0)
+    await machine.sleep(1.0)
+    await sync.check()
+    assert machine.rate == 30.0
+    assert off(machine, server) < 5
+
+
 async def test_on_a_held_clock_the_budget_is_not_asked_away() -> None:
     machine, server, sync = setup(20.0, 2.0)
     await sync.start()
@@ -159,14 +173,33 @@ async def test_on_a_held_clock_the_budget_is_not_asked_away() -> None:
     assert server.reads - before < 20
 
 
-async def test_a_refused_timestamp_puts_the_clock_in_doubt() -> None:
-    _machine, _server, sync = setup()
+async def test_many_refused_timestamps_lead_to_one_measurement_and_signing_waits_for_it() -> None:
+    machine, server, sync = setup()
     await sync.start()
-    sync.doubt()
-    with pytest.raises(ClockSkew):
-        sync.require()
-    await sync.check()
-    sync.require()
+    once = server.reads
+    server.set(jump_ms=60_000)
+    gate, read = asyncio.Event(), server.read
+
+    async def held() -> Reading:
+        await gate.wait()
+        return await read()
+
+    sync._read = held
+    refused = [asyncio.create_task(sync.remeasure()) for _ in range(5)]
+    signing = asyncio.create_task(_signed(sync, machine, server))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not signing.done()
+    gate.set()
+    await asyncio.gather(*refused)
+    assert await signing < 20
+    assert server.reads == 2 * once
+
+
+async def _signed(sync: ClockSync, machine: Machine, server: Server) -> float:
+    await asyncio.sleep(0)
+    await sync.trusted()
+    return off(machine, server)
 
 
 def test_the_quickest_reading_is_the_best_one() -> None:

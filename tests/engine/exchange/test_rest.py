@@ -213,34 +213,54 @@ def test_an_order_does_not_wait_for_a_full_pool() -> None:
 # -- clock -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_timestamp_is_measured_again_and_the_order_sent_once_more() -> None:
+class Measured:
+    """A clock that is trusted or not, and counts how often it was measured."""
+
+    def __init__(self, usable: bool = True, way: bool = True) -> None:
+        self.usable, self.way, self.measured = usable, way, 0
+
+    async def trusted(self) -> None:
+        self.require()
+
+    def require(self) -> None:
+        if not self.usable:
+            raise ClockSkew(None)
+
+    async def remeasure(self) -> None:
+        self.measured += 1
+        if not self.way:
+            raise Transient("no route")
+
+
+def test_a_refused_timestamp_that_cannot_be_measured_was_not_sent() -> None:
     async def body(d: Desk) -> None:
-        measured: list[float] = []
-
-        async def resync() -> None:
-            measured.append(d.clock.mono_ms())
-
-        d.rest.follow(lambda: None, resync)
-        d.http.on("POST", ORDER.path, refusal(-1021, "outside of the recvWindow"), PLACED)
-        assert (await d.order()).order_id == 7
-        assert len(measured) == 1
+        d.rest.follow(Measured(way=False))
         d.http.on("POST", ORDER.path, refusal(-1021, "outside of the recvWindow"))
         with pytest.raises(ClockSkew):
             await d.order()
-        assert len(measured) == 2
+        assert len(d.http.asked) == 1
+
+    desk(body)
+
+
+def test_a_refused_timestamp_is_measured_again_and_the_order_sent_once_more() -> None:
+    async def body(d: Desk) -> None:
+        trust = Measured()
+        d.rest.follow(trust)
+        d.http.on("POST", ORDER.path, refusal(-1021, "outside of the recvWindow"), PLACED)
+        assert (await d.order()).order_id == 7
+        assert trust.measured == 1
+        d.http.on("POST", ORDER.path, refusal(-1021, "outside of the recvWindow"))
+        with pytest.raises(ClockSkew):
+            await d.order()
+        assert trust.measured == 2
 
     desk(body)
 
 
 def test_nothing_is_signed_on_a_clock_nobody_trusts() -> None:
     async def body(d: Desk) -> None:
-        def refuse() -> None:
-            raise ClockSkew(None)
-
-        async def resync() -> None:
-            raise Transient("no")
-
-        d.rest.follow(refuse, resync)
+        d.rest.follow(Measured(usable=False))
         d.http.on("GET", TIME.path, answer({"serverTime": 5}))
         with pytest.raises(ClockSkew):
             await d.order()
