@@ -128,7 +128,11 @@ def _from_trades(lane: Lane, interval: str, first_ms: int, last_ms: int, now_ms:
         low = path.index(opens - base - 1) + 1
         high = path.index(min(closes - 1, now_ms) - base) + 1
         if high > low:
-            before = (int(path.volume[low - 1]), int(path.taker[low - 1]), float(path.value[low - 1])) if low else (0, 0, 0.0)
+            before = (
+                (int(path.volume[low - 1]), int(path.taker[low - 1]), float(path.value[low - 1]))
+                if low
+                else (0, 0, 0.0)
+            )
             prices = path.price[low:high]
             trades = lane.trades_between(opens, min(closes - 1, now_ms))
             yield Candle(
@@ -141,4 +145,3 @@ def _from_trades(lane: Lane, interval: str, first_ms: int, last_ms: int, now_ms:
                 trades[0], trades[1],
             )  # fmt: skip
         opens = closes
-

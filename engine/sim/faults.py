@@ -39,7 +39,9 @@ KINDS: dict[str, Kind] = {
     "submit_timeout_lost": Kind("an order is lost and its answer never comes.", {"count": 1, "seconds": 15.0}),
     "unknown_accepted": Kind("an order is taken but answered with 503, outcome unknown.", {"count": 1}),
     "unknown_lost": Kind("an order is lost and answered with 503, outcome unknown.", {"count": 1}),
-    "partial_fill": Kind("a market order finds half of what it wants, the rest expires.", {"share": 0.5, "symbol": None}),
+    "partial_fill": Kind(
+        "a market order finds half of what it wants, the rest expires.", {"share": 0.5, "symbol": None}
+    ),
     "fill_before_ack": Kind("the fill is told before the order is acknowledged.", {"count": 1, "seconds": 0.4}),
     "stop_rejected": Kind("the next stop order is refused.", {"code": -4045, "count": 1}),
     "would_trigger": Kind("the next stop order would trigger at once: -2021.", {"count": 1}),

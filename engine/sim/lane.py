@@ -47,6 +47,7 @@ class Lane:
         self._bent_bars: dict[int, Bar] = {}
         self._own: list[Print] = []
         self._own_ms: list[int] = []
+        self.day_cache: object = None  # kept for engine.sim.day between two closes
 
     def bar_at(self, at_ms: int) -> int:
         """Index of the bar that is open at a time."""
@@ -126,6 +127,11 @@ class Lane:
         offset_ms = at_ms - self.opens(bar)
         index = self.path(bar).index(offset_ms) if self.bend.jumps else offset_ms // VERTEX_MS
         return self._first_id(bar) + index + 1 + bisect_right(self._own_ms, at_ms)
+
+    def time_of_id(self, trade_id: int) -> int:
+        """When a trade was, to the bar at worst: a time at which no later trade than it was made."""
+        bar = max(0, (trade_id - FIRST_TRADE - len(self._own) - len(self.bend.jumps)) // VERTICES)
+        return self.opens(bar)
 
     def trades_between(self, from_ms: int, upto_ms: int) -> tuple[int, int]:
         """(first id, count) of the trades of a closed range of time that begins where a bar or a trade does."""

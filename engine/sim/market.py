@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.sim.contract import AccountSide, Level, SymbolRules
 from engine.sim.funding_rates import FundingRates
-from engine.sim.ladder import Ladder, Sides
+from engine.sim.ladder import ASK, BID, FIRST_UPDATE, Ladder, Sides
 from engine.sim.lane import Lane
 from engine.sim.touch import TouchMaker
 
@@ -68,6 +68,11 @@ class Market:
         lane = self.lanes[symbol]
         return lane.average(self._now_ms, MARK_TRADES) * lane.grid.tick_size
 
+    def index(self, symbol: str) -> float:
+        """Index price: what the running funding rate says the contract's premium is."""
+        rate, _ = self.funding_rate(symbol)
+        return float(self.last(symbol)) * (1 - float(rate) * 0.5)
+
     def best(self, symbol: str) -> tuple[Decimal, Decimal]:
         bid, _, ask, _ = self.touch(symbol)
         grid = self.lanes[symbol].grid
@@ -96,9 +101,26 @@ class Market:
         self._settled_at[symbol] = self.beat
         return book
 
+    def refreshed(self, symbol: str) -> Sides:
+        """The book with a few changes no event has told yet, so that the next one reaches back behind it."""
+        book = self.book(symbol)
+        if isinstance(book, Ladder):
+            book.stamp(book.update_id + 1 + book.stir(2))
+        return book
+
+    def update_id(self, symbol: str) -> int:
+        """Id of the newest update of a book, or of the moment where nobody watches it."""
+        book = self._books.get(symbol)
+        return book.update_id if book is not None else FIRST_UPDATE + self._now_ms // 1000
+
     def play(self, symbol: str, book: Sides) -> None:
         """Show a book that moves by itself instead of one laid around the path."""
         self._books[symbol] = book
+
+    def ladder(self, symbol: str, side: str, limit: int) -> list[Level]:
+        grid = self.lanes[symbol].grid
+        levels = self.book(symbol).top(ASK if side == "BUY" else BID, limit)
+        return [Level(grid.price(price), grid.qty(steps)) for price, steps in levels]
 
     def take(self, symbol: str, side: str, qty: Decimal, worst: Decimal | None, now_ms: int) -> list[Level]:
         lane, book = self.lanes[symbol], self.book(symbol)
@@ -149,9 +171,7 @@ class Market:
             for at, _ in self.lanes[symbol].vertices(self._now_ms, now_ms)
         ]
         first_minute = self._now_ms // TIME_STEP_MS + 1
-        steps += [
-            (minute * TIME_STEP_MS, -1, CHECKPOINT) for minute in range(first_minute, now_ms // TIME_STEP_MS + 1)
-        ]
+        steps += [(minute * TIME_STEP_MS, -1, CHECKPOINT) for minute in range(first_minute, now_ms // TIME_STEP_MS + 1)]
         for at, _, symbol in sorted(steps):
             self._now_ms = at
             if symbol == CHECKPOINT:

@@ -68,7 +68,13 @@ def open_market(
 
 
 def _lane(
-    contract: Contract, recordings: Mapping[str, Recording], scenario: str, seed: int, bar: int, origin_ms: int, now_ms: int
+    contract: Contract,
+    recordings: Mapping[str, Recording],
+    scenario: str,
+    seed: int,
+    bar: int,
+    origin_ms: int,
+    now_ms: int,
 ) -> Lane:
     tape = _tape(contract, recordings, seed, bar)
     lane = Lane(contract, tape, Bend(course(scenario), now_ms, float(tape.bar(bar).open)), origin_ms, seed)

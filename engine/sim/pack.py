@@ -86,7 +86,9 @@ def _capture(file: Path) -> dict[str, np.ndarray]:
                             _ticks(data["a"]), _steps(data["A"])))  # fmt: skip
         else:
             market = data["X"] == "MARKET"
-            trades.append((at_ms, data["E"], data["T"], data["t"], _ticks(data["p"]), _steps(data["q"]), data["m"], market))
+            trades.append(
+                (at_ms, data["E"], data["T"], data["t"], _ticks(data["p"]), _steps(data["q"]), data["m"], market)
+            )
     named = {"depth": depth, "levels": levels, "tickers": tickers, "trades": trades, "snapshot": snapshot}
     arrays = {name: np.array(rows, dtype=np.int64) for name, rows in named.items()}
     return arrays | {"snapshot_id": np.array([snapshot_id], dtype=np.int64)}
