@@ -136,7 +136,11 @@ class _Walk:
             return None
         needed = self._params.impulse_late if self._expired(i) else self._params.impulse
         able = [found for found in self._waiting if found.impulse >= needed]
-        return max(able, key=lambda found: (found.pivot, found.impulse), default=None)
+        return max(able, key=lambda found: self._merit(i, found), default=None)
+
+    def _merit(self, i: int, found: Candidate) -> tuple[int, float, float]:
+        """Newest, then strongest; of the two swings that one bar can be, the one whose direction price has taken."""
+        return found.pivot, found.impulse, found.side * (self._close[i] - self._close[found.pivot])
 
     def _is_open(self, i: int) -> bool:
         """Whether a full impulse would win at bar `i`: it is one of three votes, age and distance are the others."""
