@@ -160,6 +160,30 @@ def test_isolated_liquidation_costs_the_isolated_wallet_and_nothing_more() -> No
     assert bench.wallet() == before - isolated
 
 
+@pytest.mark.parametrize(("isolated", "side"), [(True, "BUY"), (True, "SELL"), (False, "BUY"), (False, "SELL")])
+def test_liquidation_strikes_at_its_price_and_not_a_tick_before(isolated: bool, side: str) -> None:
+    bench = Bench(balance="1000")
+    if isolated:
+        bench.ok("POST", "v1/marginType", symbol="BTCUSDT", marginType="ISOLATED")
+    bench.order(side, "0.2")
+    price, away = D(risk(bench)["liquidationPrice"]), 1 if side == "BUY" else -1
+    bench.move(90000, price + away * D("0.1"))
+    assert bench.position() != 0
+    bench.move(90000, price - away * D("0.1"))
+    assert bench.position() == 0
+
+
+def test_a_partial_close_keeps_its_share_of_the_isolated_wallet_and_of_the_fees() -> None:
+    bench = Bench()
+    bench.ok("POST", "v1/marginType", symbol="BTCUSDT", marginType="ISOLATED")
+    bench.order("BUY", "0.2")
+    before = risk(bench)
+    bench.order("SELL", "0.05")
+    after = risk(bench)
+    assert D(after["isolatedWallet"]) == D(before["isolatedWallet"]) * D("0.75")
+    assert after["breakEvenPrice"] == before["breakEvenPrice"]
+
+
 def test_what_the_book_cannot_take_of_a_liquidation_goes_to_the_fund_at_mark() -> None:
     bench = Bench(balance="1000")
     bench.order("BUY", "0.2")

@@ -93,6 +93,13 @@ def test_price_protection_waits_until_last_and_mark_agree() -> None:
     assert algos(bench.move("86000", "90000"))[-1][1] == "FINISHED"
 
 
+def test_an_unprotected_trigger_fires_however_far_last_and_mark_are_apart() -> None:
+    bench = long()
+    bench.market.changed["BTCUSDT"] = {"market_take_bound": D("0.5")}
+    bench.stop("SELL", "89000")
+    assert algos(bench.move("84000", "90000"))[-1][1] == "FINISHED"
+
+
 @pytest.mark.parametrize(
     ("terms", "code"),
     [

@@ -278,6 +278,14 @@ def test_a_refused_modification_leaves_the_order_as_it_was(terms: dict[str, obje
     assert bench.ok("GET", "v1/openOrders")[0]["price"] == "89000.00"
 
 
+def test_modify_loses_the_place_in_the_queue() -> None:
+    bench = Bench()
+    for name in ("b", "second"):
+        bench.order("BUY", "0.010", "89000", newClientOrderId=name)
+    change(bench, price="89000", quantity="0.011")
+    assert [name for name, *_ in orders(bench.move("89000"))] == ["second", "b"]
+
+
 def test_modify_to_a_crossing_price_takes() -> None:
     bench = Bench()
     bench.order("BUY", "0.010", "89000", newClientOrderId="b")
