@@ -16,6 +16,7 @@ import structlog
 from config.schema import ExchangeSettings
 from engine.clock import Clock
 from engine.errors import BadPayload, ExchangeError, Rejected, Transient
+from engine.exchange.call import Call
 from engine.exchange.orders import (
     AccountEvent,
     ConditionalChanged,
@@ -24,7 +25,7 @@ from engine.exchange.orders import (
     PrivateStreamReady,
 )
 from engine.exchange.refusals import INVALID_LISTEN_KEY
-from engine.exchange.rest import Call, Rest
+from engine.exchange.rest import Rest
 from engine.exchange.transport import Socket, SocketClosed, WsTransport
 from engine.exchange.venue import Venue
 from engine.exchange.wire_account import ListenKey

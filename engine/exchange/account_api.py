@@ -15,6 +15,7 @@ import msgspec
 
 from engine.clock import Clock
 from engine.errors import Rejected
+from engine.exchange.call import Call, decode
 from engine.exchange.ledger import ENTRY, EXIT
 from engine.exchange.limits import Lane
 from engine.exchange.orders import (
@@ -28,7 +29,7 @@ from engine.exchange.orders import (
     PositionState,
 )
 from engine.exchange.refusals import ALREADY_SO, CANCEL_REJECTED, DUPLICATE_CLIENT_ID, NO_SUCH_ORDER
-from engine.exchange.rest import Call, Rest, decode
+from engine.exchange.rest import Rest
 from engine.exchange.wire_account import (
     AccountAnswer,
     AccountConfig,

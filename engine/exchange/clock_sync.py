@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -68,6 +69,35 @@ def rate_between(first: Reading, last: Reading) -> tuple[float, float]:
     if abs(rate - whole) <= error < 0.5:
         return float(whole), error
     return rate, error
+
+
+class Trust(Protocol):
+    """What requests ask about the clock their timestamps come from."""
+
+    async def trusted(self) -> None:
+        """Returns when timestamps can be trusted, after a measurement under way. Raises ClockSkew."""
+        ...
+
+    def require(self) -> None:
+        """Raises ClockSkew while they cannot."""
+        ...
+
+    async def remeasure(self) -> None:
+        """A timestamp was refused. Raises ExchangeError when nothing can be measured."""
+        ...
+
+
+class Blind:
+    """A clock nobody measures."""
+
+    async def trusted(self) -> None:
+        """Nothing to wait for."""
+
+    def require(self) -> None:
+        """Nothing to refuse."""
+
+    async def remeasure(self) -> None:
+        """Nothing to measure."""
 
 
 class ClockSync:

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.exchange.call import decode
 from engine.exchange.limits import Pool
-from engine.exchange.rest import decode
 from engine.exchange.wire_account import Text, amount
 from engine.money import Instrument
 

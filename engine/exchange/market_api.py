@@ -10,10 +10,11 @@ import msgspec
 
 from config.schema import ExchangeSettings
 from engine.clock import Clock
+from engine.exchange.call import Call
 from engine.exchange.instruments import ExchangeInfo, read_exchange_info
 from engine.exchange.ledger import Ledger
 from engine.exchange.limits import Lane
-from engine.exchange.rest import Call, Rest
+from engine.exchange.rest import Rest
 from engine.exchange.wire_market import Depth, Kline
 
 T = TypeVar("T")

@@ -8,25 +8,24 @@ no effect is repeated; everything doubtful is `OutcomeUnknown`, and its owner as
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
-import msgspec
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from config.schema import ExchangeSettings
 from engine.clock import Clock
 from engine.errors import BadPayload, ClockSkew, OutcomeUnknown, Rejected, Transient
-from engine.exchange.clock_sync import Reading
-from engine.exchange.ledger import EXIT, Ledger, Permit
-from engine.exchange.limits import Lane, Pool
+from engine.exchange.call import Call, Untimely, decode
+from engine.exchange.clock_sync import Blind, Reading, Trust
+from engine.exchange.ledger import Ledger, Permit
+from engine.exchange.limits import Pool
 from engine.exchange.refusals import DISCONNECTED, Judgement, Kind, judge, used_headers
 from engine.exchange.signing import Signer, encode, signed_query
 from engine.exchange.transport import HttpAnswer, HttpTransport, NotSent
-from engine.exchange.venue import Params, Venue, costs_of
+from engine.exchange.venue import Venue, costs_of
 from engine.exchange.wire_account import ServerTime
-from engine.exchange.wire_market import bad_payload
 
 log = structlog.get_logger("exchange")
 T = TypeVar("T")
@@ -38,25 +37,6 @@ TIME_TIMEOUT_S = 5.0
 PING = "/fapi/v1/ping"
 
 
-class Untimely(Transient):
-    """The deadline of a call passed before an answer did; there is nobody left to tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request as it is meant; `deadline_mono_ms` (machine time) is when its answer stops being of use."""
-
-    method: str
-    path: str
-    params: Params = field(default_factory=dict)
-    signed: bool = False
-    keyed: bool = False
-    lane: Lane = Lane.TRADING
-    kind: str = EXIT
-    timeout_s: float | None = None
-    deadline_mono_ms: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Exchange:
     """A request that was answered: what came, what it proves, and when it travelled (machine time)."""
@@ -65,35 +45,6 @@ class _Exchange:
     verdict: Judgement
     sent_mono_ms: float
     received_mono_ms: float
-
-
-class Trust(Protocol):
-    """What requests ask about the clock their timestamps come from."""
-
-    async def trusted(self) -> None:
-        """Returns when timestamps can be trusted, after a measurement under way. Raises ClockSkew."""
-        ...
-
-    def require(self) -> None:
-        """Raises ClockSkew while they cannot."""
-        ...
-
-    async def remeasure(self) -> None:
-        """A timestamp was refused. Raises ExchangeError when nothing can be measured."""
-        ...
-
-
-class _Blind:
-    """A clock nobody measures."""
-
-    async def trusted(self) -> None:
-        """Nothing to wait for."""
-
-    def require(self) -> None:
-        """Nothing to refuse."""
-
-    async def remeasure(self) -> None:
-        """Nothing to measure."""
 
 
 class Rest:
@@ -116,7 +67,7 @@ class Rest:
         self._settings = settings
         self._clock = clock
         self._rng = rng
-        self._trust: Trust = _Blind()
+        self._trust: Trust = Blind()
         self.failures_in_row = 0
         ledger.probe_with(self._probe)
 
@@ -309,20 +260,3 @@ class Rest:
 
     def _pause_s(self, state: RetryCallState) -> float:
         return min(LONGEST_RETRY_S, 2.0**state.attempt_number) * self._rng.uniform(0.5, 1.0)
-
-
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
-
-
-def decode(body: bytes, shape: type[T]) -> T:
-    """An answer as `shape`. Raises BadPayload."""
-    decoder = _decoders.get(shape)
-    if decoder is None:
-        decoder = _decoders[shape] = msgspec.json.Decoder(shape, strict=False)
-    try:
-        result: T = decoder.decode(body)
-        if shape is msgspec.Raw:
-            msgspec.json.decode(body)  # taken over unread, but not unchecked
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise bad_payload(body, error) from error
-    return result

@@ -13,9 +13,10 @@ import pytest
 from config.schema import ExchangeSettings
 from engine.clock import VirtualClock, run_virtual
 from engine.errors import BadPayload, ClockSkew, ExchangeError, OutcomeUnknown, Rejected, Throttled, Transient
+from engine.exchange.call import Call
 from engine.exchange.ledger import Ledger
 from engine.exchange.limits import Lane, Pool
-from engine.exchange.rest import Call, Rest
+from engine.exchange.rest import Rest
 from engine.exchange.signing import HmacSigner
 from engine.exchange.transport import HttpAnswer, NotSent
 from engine.exchange.venue import Venue
