@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
@@ -42,6 +44,7 @@ from engine.market.listings import Listings
 from engine.market.loading import Loading
 from engine.market.repair import GapRepair
 from engine.money import Instrument
+from engine.paper_client import paper_client
 from engine.port.address import socket_path
 from engine.port.commands import Reply, StopEngine
 from engine.port.notices import AnyNotice
@@ -142,7 +145,12 @@ def _wired(
         quote=quotes.quote, instrument=instruments.get, seats=late.seats, venue=settings.venue,
         config_hash=loaded.fingerprint,
     )  # fmt: skip
-    floor = TradingFloor(client.gateway, journal, bus, clock, settings, around, prefix=PREFIX)
+    trader: ExchangeClient = client
+    on_paper_price: Callable[[str, Decimal, Decimal], None] = _no_paper
+    if not client.can_trade or settings.venue == "paper":
+        trader, paper = paper_client(settings, clock, rng, instruments, feed, quotes.quote)
+        on_paper_price = paper.on_price
+    floor = TradingFloor(trader.gateway, journal, bus, clock, settings, around, prefix=PREFIX)
     action_price = ActionPriceLog(home / "logs", clock, loaded.fingerprint)
     verdicts = Verdicts(floor, action_price.verdict)
     pipeline = Pipeline(analyst, panels, instruments, context, clock, verdicts.blocks_of, verdicts.take, late.fallen)
@@ -152,7 +160,7 @@ def _wired(
         all_candidates=settings.venue == "sim",
     )  # fmt: skip
     loading = Loading(settings.history.parallel, clock, bus, coordinator, loader, client.ledger, listings.listed_ms)
-    gauges = Gauges(settings, clock, client, supervisor, lag, coordinator, books, floor, late.seats)
+    gauges = Gauges(settings, clock, client, trader, supervisor, lag, coordinator, books, floor, late.seats)
     gauges.banner = "DEMO · recorded data" if control else ""
     notices = NoticeLog(clock, on_notice=late.store_notice)
     recovery = Recovery(clock, journal, queries, floor, notices, gauges)
@@ -185,8 +193,8 @@ def _wired(
 
     engine = Engine(
         Parts(
-            clock, bus, supervisor, lag, journal, history, client, listings, instruments, books, feed, closes, loading,
-            repair, pipeline, floor, recovery, notices, gauges, desk, server, summary, screen_symbols,
+            clock, bus, supervisor, lag, journal, history, client, trader, on_paper_price, listings, instruments, books,
+            feed, closes, loading, repair, pipeline, floor, recovery, notices, gauges, desk, server, summary, screen_symbols,
         )
     )  # fmt: skip
     late.engine = engine
@@ -202,6 +210,10 @@ def _topics(clock: SystemClock, pictures: Pictures, gauges: Gauges) -> Topics:
     ):  # fmt: skip
         topics.add(name, builder)
     return topics
+
+
+def _no_paper(_symbol: str, _last: Decimal, _mark: Decimal) -> None:
+    """The exchange prices its own accounts."""
 
 
 class _Late:

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -67,6 +68,8 @@ class Parts:
     journal: Journal
     history: Journal
     client: ExchangeClient
+    trader: ExchangeClient
+    on_paper_price: Callable[[str, Decimal, Decimal], None]
     listings: Listings
     instruments: dict[str, Instrument]
     books: Books
@@ -176,9 +179,12 @@ class Engine:
         self._keep(tasks, "lag", p.lag.run, Policy.BEST_EFFORT)
         await self._until_done("the exchange's clock", lambda: p.client.start(p.recovery.ban_until_ms))
         await self._until_done("trading rules", self._refresh_listings)
+        if p.trader is not p.client:
+            await p.trader.start()
         for name, run in p.client.services():
-            if name != "account" or p.client.can_trade:
+            if name != "account":
                 self._keep(tasks, name, run, Policy.RESTART)
+        self._keep(tasks, "account", p.trader.private.run, Policy.RESTART)
         for name, run in p.floor.services():
             self._keep(tasks, name, run, Policy.RESTART if name == "account facts" else Policy.VITAL)
         self._keep(tasks, "books", p.books.run, Policy.RESTART)
@@ -252,7 +258,12 @@ class Engine:
         p.feed.watch(members, tuple(p.listings.universe.candidates)[:DEEP_SYMBOLS])
 
     def _on_mark(self, event: MarkPrice) -> None:
-        self._parts.floor.keeper.on_price(event.symbol, event.mark, self._parts.feed.last.get(event.symbol))
+        p = self._parts
+        last = p.feed.last.get(event.symbol, event.mark)
+        instrument = p.instruments.get(event.symbol)
+        if instrument is not None and p.trader is not p.client:
+            p.on_paper_price(event.symbol, instrument.price(last), instrument.price(event.mark))
+        p.floor.keeper.on_price(event.symbol, event.mark, last)
 
     async def _follow_focus(self) -> None:
         while True:

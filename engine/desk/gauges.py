@@ -33,6 +33,7 @@ class Gauges:
         settings: Settings,
         clock: Clock,
         client: ExchangeClient,
+        trader: ExchangeClient,
         supervisor: Supervisor,
         lag: LagMeter,
         coordinator: SymbolLoadCoordinator,
@@ -43,6 +44,7 @@ class Gauges:
         self._settings = settings
         self._clock = clock
         self._client = client
+        self._trader = trader
         self._supervisor = supervisor
         self._lag = lag
         self._coordinator = coordinator
@@ -112,8 +114,7 @@ class Gauges:
         return performance_view(self.closed, self._clock.now_ms())
 
     def _links(self) -> dict[str, str]:
-        links = self._client.links()
-        return links if self._client.can_trade else {**links, "private": "off"}
+        return {**self._client.links(), "private": self._trader.links()["private"]}
 
     def _day_r(self, now_ms: int) -> float:
         booked = booked_since(self._floor.log.bookings, day_start_ms(now_ms))
