@@ -7,6 +7,7 @@ can be scaled to symbols of another price, tick and volume.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,11 @@ def measure_shape(capture: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     by_event: dict[int, list[list[int]]] = {}
     for row in capture["levels"].tolist():
         by_event.setdefault(row[0], []).append(row)
-    samples, gaps, spreads, counts, ranks = [], [], [], [], []
+    samples: list[np.ndarray] = []
+    gaps: list[np.ndarray] = []
+    spreads: list[int] = []
+    counts: list[int] = []
+    ranks: list[int] = []
     window, changed = 0, set[tuple[int, int]]()
     for index, event in enumerate(capture["depth"].tolist()):
         if event[4] < capture["snapshot_id"][0]:
@@ -88,8 +93,9 @@ def _ladders(sides: tuple[dict[int, int], dict[int, int]]) -> tuple[list[int], l
 
 def _rank(ladder: list[int], price: int) -> int:
     descending = len(ladder) > 1 and ladder[0] > ladder[-1]
-    keys = [-p for p in ladder] if descending else ladder
-    return int(min(np.searchsorted(keys, -price if descending else price), RANKS - 1))
+    if descending:
+        return min(bisect_left(ladder, -price, key=lambda other: -other), RANKS - 1)
+    return min(bisect_left(ladder, price), RANKS - 1)
 
 
 def _padded(values: list[int]) -> np.ndarray:

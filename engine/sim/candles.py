@@ -62,7 +62,7 @@ def candles(lane: Lane, interval: str, first_ms: int, last_ms: int, now_ms: int)
     if first < first_ms:
         first = next_open(first, interval)
     last = min(open_time(last_ms, interval), open_time(now_ms, interval))
-    if INTERVALS.get(interval, BAR_MS) < BAR_MS and interval != "1M" or interval in SECOND:
+    if (INTERVALS.get(interval, BAR_MS) < BAR_MS and interval != "1M") or interval in SECOND:
         yield from _from_trades(lane, interval, first, last, now_ms)
     else:
         yield from _from_bars(lane, interval, first, last, now_ms)

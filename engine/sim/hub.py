@@ -1,4 +1,4 @@
-"""Who listens to which market stream, and what is said to them at each beat. No I/O: listeners are told, bytes ready."""
+"""Who listens to which market stream, and what is said to them at each beat. No I/O: listeners get bytes."""
 
 from __future__ import annotations
 

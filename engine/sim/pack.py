@@ -48,7 +48,7 @@ def build(source: Path, target: Path) -> None:
 
 def _candles(folder: Path) -> dict[str, np.ndarray]:
     """`{symbol}.{column}` float64 arrays; a column the source did not record is left out."""
-    import pyarrow.parquet as parquet  # noqa: PLC0415 - only building needs it
+    from pyarrow import parquet  # noqa: PLC0415 - only building needs it
 
     arrays: dict[str, np.ndarray] = {}
     for file in sorted(folder.glob("*.parquet")):

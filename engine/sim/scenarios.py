@@ -30,7 +30,11 @@ def course(scenario: str) -> Course:
 
 
 def _trend(rate: float) -> Course:
-    return Course(power=0.5, factor=lambda ms: np.exp(rate * (ms / BAR_MS)))
+    def factor(ms: np.ndarray) -> np.ndarray:
+        grown: np.ndarray = np.exp(rate * (ms / BAR_MS))
+        return grown
+
+    return Course(power=0.5, factor=factor)
 
 
 def _whipsaw(ms: np.ndarray) -> np.ndarray:
@@ -38,11 +42,11 @@ def _whipsaw(ms: np.ndarray) -> np.ndarray:
 
 
 def _gap(ms: np.ndarray) -> np.ndarray:
-    return np.where(ms < 60_000, 1.0, 0.95)
+    return np.asarray(np.where(ms < 60_000, 1.0, 0.95))
 
 
 def _crash(ms: np.ndarray) -> np.ndarray:
-    return np.interp(ms, [60_000, 90_000, 110_000, 400_000], [1.0, 0.88, 0.885, 0.975])
+    return np.asarray(np.interp(ms, [60_000, 90_000, 110_000, 400_000], [1.0, 0.88, 0.885, 0.975]))
 
 
 _COURSES = {

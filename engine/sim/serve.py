@@ -105,7 +105,7 @@ def open_exchange(options: ServeOptions, clock: Clockwork) -> Exchange:
 
 def ready_line(options: ServeOptions, exchange: Exchange, port: int) -> dict[str, Any]:
     """Where the exchange listens and how to sign for it."""
-    host = "127.0.0.1" if options.host in ("", "0.0.0.0") else options.host  # noqa: S104 - only compared
+    host = "127.0.0.1" if options.host in ("", "0.0.0.0") else options.host
     keys = exchange.keys
     return {
         "rest": f"http://{host}:{port}",

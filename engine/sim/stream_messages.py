@@ -22,8 +22,8 @@ Levels = Sequence[tuple[int, int]]
 def agg_trade(lane: Lane, each: Aggregate, now_ms: int) -> Payload:
     grid, qty = lane.grid, lane.grid.qty_text(each.qty)
     return {
-        "e": "aggTrade", "E": now_ms, "a": each.id, "s": lane.contract.symbol, "p": grid.price_text(each.price), "q": qty,
-        "nq": qty, "f": each.first_id, "l": each.last_id, "T": each.at_ms, "m": not each.buy, "st": UM,
+        "e": "aggTrade", "E": now_ms, "a": each.id, "s": lane.contract.symbol, "p": grid.price_text(each.price),
+        "q": qty, "nq": qty, "f": each.first_id, "l": each.last_id, "T": each.at_ms, "m": not each.buy, "st": UM,
     }  # fmt: skip
 
 
@@ -39,8 +39,8 @@ def mark_price(market: Market, lane: Lane) -> Payload:
     rate, at = market.funding_rate(symbol)
     average = market.mark_average(symbol)
     return {
-        "e": "markPriceUpdate", "E": market.now_ms, "s": symbol, "p": f"{market.mark(symbol):.8f}", "ap": f"{average:.8f}",
-        "P": f"{average:.8f}", "i": f"{market.index(symbol):.8f}", "r": f"{rate:.8f}", "T": at, "st": UM,
+        "e": "markPriceUpdate", "E": market.now_ms, "s": symbol, "p": f"{market.mark(symbol):.8f}",
+        "ap": f"{average:.8f}", "P": f"{average:.8f}", "i": f"{market.index(symbol):.8f}", "r": f"{rate:.8f}", "T": at, "st": UM,
     }  # fmt: skip
 
 
@@ -75,8 +75,8 @@ def ticker(lane: Lane, day: Day, now_ms: int) -> Payload:
         "p": grid.price_text(day.change), "P": f"{day.change_pct:.3f}", "w": f"{day.average:.{grid.price_places}f}",
         "c": grid.price_text(day.last), "Q": grid.qty_text(day.last_qty), "o": grid.price_text(day.open),
         "h": grid.price_text(day.high), "l": grid.price_text(day.low), "v": grid.qty_text(day.volume),
-        "q": f"{day.quote:.2f}", "O": day.open_ms, "C": day.close_ms, "F": day.first_id, "L": day.last_id, "n": day.count,
-        "st": UM,
+        "q": f"{day.quote:.2f}", "O": day.open_ms, "C": day.close_ms, "F": day.first_id, "L": day.last_id,
+        "n": day.count, "st": UM,
     }  # fmt: skip
 
 
@@ -109,8 +109,8 @@ def force_order(event: Payload, pair: str) -> Payload:
 
 def asset_index(market: Market, lane: Lane) -> Payload:
     price = market.index(lane.contract.symbol)
-    bands = {"b": "0.10000000", "a": "0.10000000", "B": f"{price * 0.9:.8f}", "A": f"{price * 1.1:.8f}", "q": "0.05000000",
-             "g": "0.05000000", "Q": f"{price * 0.95:.8f}", "G": f"{price * 1.05:.8f}"}  # fmt: skip
+    bands = {"b": "0.10000000", "a": "0.10000000", "B": f"{price * 0.9:.8f}", "A": f"{price * 1.1:.8f}",
+             "q": "0.05000000", "g": "0.05000000", "Q": f"{price * 0.95:.8f}", "G": f"{price * 1.05:.8f}"}  # fmt: skip
     name = f"{lane.contract.rules.row['baseAsset']}USD"
     return {"e": "assetIndexUpdate", "E": market.now_ms, "s": name, "i": f"{price:.8f}", **bands}
 

@@ -11,8 +11,8 @@ BEAT_MS = 50
 PUBLIC, MARKET, PRIVATE = "public", "market", "private"
 _SPEED = re.compile(r"^(?P<head>.+)@(?P<speed>0ms|100ms|250ms|500ms|1s|3s)$")
 _ROUTES = {
-    "depth": (PUBLIC,), "partial": (PUBLIC,), "rpiDepth": (PUBLIC,), "bookTicker": (PUBLIC,), "allBookTicker": (PUBLIC,),
-    "trade": (PUBLIC, MARKET),
+    "depth": (PUBLIC,), "partial": (PUBLIC,), "rpiDepth": (PUBLIC,), "bookTicker": (PUBLIC,),
+    "allBookTicker": (PUBLIC,), "trade": (PUBLIC, MARKET),
 }  # fmt: skip
 _BEATS = {"0ms": 1, "100ms": 2, "250ms": 5, "500ms": 10, "1s": 20, "3s": 60}
 _EVERY = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,10 @@ class Bars:
         return len(self.open)
 
     def at(self, index: int) -> Bar:
-        return Bar(*(int(column[index]) for column in self.columns()[:6]), float(self.quote[index]))
+        return Bar(
+            int(self.open[index]), int(self.high[index]), int(self.low[index]), int(self.close[index]),
+            int(self.volume[index]), int(self.taker[index]), float(self.quote[index]),
+        )  # fmt: skip
 
     def put(self, index: int, bar: Bar) -> None:
         values = (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.taker, bar.quote)
@@ -100,7 +102,8 @@ class Tape:
         return max(float(self._recording.volume.mean()) * self._volume_scale, self._grid.step_size * 100)
 
     def _ticks(self, price: np.ndarray) -> np.ndarray:
-        return np.maximum(np.rint(price / self._grid.tick_size), 1).astype(np.int64)
+        ticks: np.ndarray = np.maximum(np.rint(price / self._grid.tick_size), 1).astype(np.int64)
+        return ticks
 
     def _taker(self, at: np.ndarray, volume: np.ndarray, ticks: list[np.ndarray]) -> np.ndarray:
         recorded = self._recording.taker_buy_volume
@@ -110,7 +113,8 @@ class Tape:
             _, high, low, close = ticks
             location = np.where(high > low, (2 * close - high - low) / np.maximum(high - low, 1), 0.0)
             share = 0.5 + TAKER_TILT * location
-        return np.clip(np.rint(volume * share), 0, volume).astype(np.int64)
+        taker: np.ndarray = np.clip(np.rint(volume * share), 0, volume).astype(np.int64)
+        return taker
 
     def _quote(self, at: np.ndarray, volume: np.ndarray, ticks: list[np.ndarray], factor: np.ndarray) -> np.ndarray:
         recorded = self._recording.quote_volume

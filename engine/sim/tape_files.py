@@ -40,7 +40,7 @@ def read_recordings(folder: Path) -> dict[str, Recording]:
 def _read(file: Path) -> Recording:
     try:
         import pyarrow  # noqa: PLC0415 - an extra, and heavy
-        import pyarrow.parquet as parquet  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise BadData(file, "reading Parquet needs pyarrow: pip install 'perpdeck[research]'") from error
     try:
