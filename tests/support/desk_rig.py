@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from config.schema import Settings
 from engine.bus import Bus
 from engine.clock import VirtualClock, run_virtual
-from engine.store.rows import CooldownRow, IntentRow, PositionRow, Row, SignalRow
+from engine.port.commands import Reply
+from engine.store.rows import (
+    BlockRow,
+    CooldownRow,
+    Deleted,
+    FillRow,
+    IntentRow,
+    KvRow,
+    PositionRow,
+    Row,
+    SignalRow,
+)
 from engine.trading.account_inbox import AccountInbox
-from engine.trading.events import TradingEvent
+from engine.trading.events import Reconciled, SignalDecided, SignalOffered, StandingChanged, TradingEvent
 from engine.trading.executor import Executor
+from engine.trading.floor import TradingFloor
 from engine.trading.keeper import Keeper
 from engine.trading.plan import Costs
+from engine.trading.pricing import Surroundings
 from engine.trading.quotes import Quote
 from engine.trading.reconciler import Reconciler
 from engine.trading.records import signal_row
@@ -35,11 +49,15 @@ class MemoryJournal:
         self.log: list[Row] = []
         self.fail: Exception | None = None
 
-    async def commit(self, *rows: Row) -> None:
+    async def commit(self, *rows: Row | Deleted) -> None:
         await asyncio.sleep(0.001)
         if self.fail is not None:
             raise self.fail
-        self.put(*rows)
+        for row in rows:
+            if isinstance(row, Deleted):
+                self.rows.pop(_key(row.row, 0), None)
+            else:
+                self.put(row)
 
     def put(self, *rows: Row) -> None:
         for row in rows:
@@ -56,6 +74,10 @@ def _key(row: Row, number: int) -> tuple[str, Any]:
             return type(row).__name__, key
         case CooldownRow():
             return "CooldownRow", (row.strategy_id, row.symbol, row.side)
+        case BlockRow(block_id=key) | KvRow(key=key):
+            return type(row).__name__, key
+        case FillRow():
+            return "FillRow", (row.symbol, row.trade_id)
     return type(row).__name__, getattr(row, "client_id", None) or number
 
 
@@ -157,3 +179,97 @@ def on_virtual_time(scenario: Callable[[VirtualClock], Awaitable[T]]) -> T:
 
 def words(rows: Iterable[dict[str, str]]) -> list[tuple[str, str]]:
     return [(row["symbol"], row["action"]) for row in rows]
+
+
+class FloorRig:
+    """The whole trading floor over the fake exchange: what a seat and the pipeline would talk to."""
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        gateway: FakeGateway | None = None,
+        journal: Any = None,
+        settings: Settings | None = None,
+        at_point: Callable[[str], None] = lambda _point: None,
+    ) -> None:
+        self.clock = clock
+        self.gateway = gateway or FakeGateway(clock, prices={"BTCUSDT": Decimal(100)})
+        self.journal = journal if journal is not None else MemoryJournal()
+        self.bus = Bus()
+        self.told: list[Any] = []
+        for kind in (TradingEvent, SignalDecided, SignalOffered, StandingChanged, Reconciled):
+            self.bus.subscribe(kind, self.told.append)
+        self.synced = True
+        self.seats = 1
+        around = Surroundings(self.quote, make_instrument, seats=lambda: self.seats, venue="sim")
+        self.settings = settings or Settings(venue="sim", mode="approve")
+        self.floor = TradingFloor(self.gateway, self.journal, self.bus, clock, self.settings, around, at_point=at_point)
+        self.tasks: list[asyncio.Task[None]] = []
+        self._commands = 0
+
+    def quote(self, symbol: str) -> Quote:
+        price = float(self.gateway.prices.get(symbol, Decimal(100)))
+        return Quote(symbol, self.synced, ((price, 1e6),), ((price, 1e6),), mark=price)
+
+    async def start(self, memory: Any = None) -> None:
+        await self.floor.recover(memory if memory is not None else MemoryReads(self.journal))
+        for _, work in self.floor.services():
+            self.tasks.append(asyncio.ensure_future(work()))
+        await self.until(lambda: self.floor.keeper.watching or self.dead())
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def dead(self) -> bool:
+        return any(task.done() for task in self.tasks)
+
+    async def until(self, true: Callable[[], bool], timeout_s: float = 60.0) -> None:
+        deadline = self.clock.mono_ms() + timeout_s * 1000
+        while not true():
+            if self.clock.mono_ms() > deadline:
+                raise AssertionError("the awaited condition did not come true")
+            await asyncio.sleep(0.01)
+
+    def move(self, price: float, symbol: str = "BTCUSDT") -> None:
+        self.gateway.move(symbol, price)
+        self.floor.keeper.on_price(symbol, price)
+
+    async def ask(self, kind: type[Any], **fields: Any) -> Reply:
+        """Submit a command with a fresh id and a named actor, unless given."""
+        self._commands += 1
+        fields.setdefault("id", f"c{self._commands}")
+        fields.setdefault("actor", "console:ann")
+        return await self.floor.submit(kind(**fields))
+
+    def events(self, kind: type[T]) -> list[T]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+    def state(self, signal_id: str = "sig1") -> str:
+        return self.floor.admission.queue.entries[signal_id].state
+
+
+class MemoryReads:
+    """The reads of a start, over a memory journal."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+
+    async def open_positions(self) -> list[PositionRow]:
+        return [row for row in self._journal.of(PositionRow) if row.closed_ms is None]
+
+    async def signals(self, statuses: Sequence[str] = ()) -> list[SignalRow]:
+        return [row for row in self._journal.of(SignalRow) if row.status in statuses]
+
+    async def fills(self, signal_id: str | None = None, since_ms: int = 0) -> list[FillRow]:
+        return [row for row in self._journal.of(FillRow) if row.at_ms >= since_ms]
+
+    async def blocks(self, at_ms: int = 0) -> list[BlockRow]:
+        return self._journal.of(BlockRow)
+
+    async def cooldowns(self, after_ms: int = 0) -> list[CooldownRow]:
+        return self._journal.of(CooldownRow)
+
+    async def kv(self, key: str) -> KvRow | None:
+        return next((row for row in self._journal.of(KvRow) if row.key == key), None)
