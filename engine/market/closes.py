@@ -20,9 +20,9 @@ from engine.exchange.limits import Lane
 from engine.exchange.wire_market import KlineEvent
 from engine.market.bars import Bar
 from engine.market.candles import BASE, FOLDED, CandlePanels
-from engine.market.events import BarRefused, BarsClosed, BarsMissed, CandleRevised
+from engine.market.events import BarRefused, BarsClosed, BarsMissed, CandleRevised, SymbolsSuspended
 from engine.market.fetch import BarFetcher
-from engine.market.integrity import Gap
+from engine.market.integrity import RECENT_BARS, Gap
 from engine.market.universe import ANCHOR
 from engine.store.history_rows import CandleRow
 from engine.store.history_writer import HistoryWriter
@@ -119,12 +119,15 @@ class Closes:
     async def _gather(self, close_ms: int, until_ms: int) -> None:
         """Wait until every live symbol has its bar, or until the grace is over."""
         timer = asyncio.ensure_future(self._clock.sleep_until(until_ms))
+        missing = self._missing(close_ms)
         try:
-            while not timer.done() and self._missing(close_ms):
+            while not timer.done() and missing:
                 self._arrival.clear()
                 news = asyncio.ensure_future(self._arrival.wait())
                 await asyncio.wait({timer, news}, return_when=asyncio.FIRST_COMPLETED)
                 news.cancel()
+                missing -= self._arrived.get(close_ms, set())
+            # Whoever went live while we waited is expected as well, but not waited for.
         finally:
             timer.cancel()
 
@@ -186,11 +189,17 @@ class Closes:
     def _tell(self, close_ms: int, symbols: Iterable[str], first: bool) -> None:
         told = self._told.setdefault(close_ms, set())
         live = set(self._live())
-        new = sorted(symbol for symbol in symbols if symbol in live and symbol not in told)
+        fresh = {symbol for symbol in symbols if symbol in live and symbol not in told}
+        told.update(fresh)
+        # A recent hole changes every indicator: such a symbol keeps its bars but is not judged until it is mended.
+        holed = {symbol for symbol in fresh if not self._panels.contiguous(symbol, BASE, RECENT_BARS)}
+        if holed:
+            log.warning("symbols_suspended", close_ms=close_ms, symbols=sorted(holed)[:10], count=len(holed))
+            self._bus.publish(SymbolsSuspended(close_ms, tuple(sorted(holed))))
+        new = sorted(fresh - holed)
         if ANCHOR in new:
             new.remove(ANCHOR)
             new.insert(0, ANCHOR)
-        told.update(new)
         if new or first:
             self._bus.publish(BarsClosed(close_ms, due_timeframes(close_ms), tuple(new), first))
 

@@ -123,6 +123,20 @@ class SymbolLoadCoordinator:
             await self._wait()
         return False
 
+    def resume_loading(self) -> None:
+        """After a loader died: what it had in hand is pending again, first in line."""
+        for symbol in reversed(self.members(Place.LOADING)):
+            self._places[symbol] = Place.PENDING
+            self._order.appendleft(symbol)
+        self._touch()
+
+    def resume_analysing(self) -> None:
+        """After an analyser died: what it had in hand is ready again, first in line."""
+        for symbol in reversed(self.members(Place.ANALYZING)):
+            self._places[symbol] = Place.READY
+            self._queue.appendleft(symbol)
+        self._touch()
+
     def fail(self, symbol: str, reason: str) -> None:
         """Loading or analysing went wrong; the reason is kept until the symbol is added again and succeeds."""
         if self._places.get(symbol) in (Place.LOADING, Place.ANALYZING, Place.READY):

@@ -27,6 +27,14 @@ class BarsMissed:
 
 
 @dataclass(frozen=True, slots=True)
+class SymbolsSuspended:
+    """Symbols that have this bar but miss one of the last 300: kept, not judged, until the hole is mended."""
+
+    close_ms: int
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CandleRevised:
     """A closed bar changed its values; everything computed from the series is out of date."""
 

@@ -158,7 +158,10 @@ class HistoryLoader:
     async def _fill_from_archive(self, archive: ArchiveReader, symbol: str, tf: str, hole: Gap) -> None:
         """What is old enough to be in the archive; invalid bars stay holes."""
         newest_ms = self._clock.now_ms() - self._settings.archive_after_days * DAY_MS
-        bars = await archive.bars(symbol, tf, hole.from_ms, min(hole.to_ms, newest_ms))
+        until_ms = min(hole.to_ms, newest_ms)
+        if until_ms <= hole.from_ms:
+            return
+        bars = await archive.bars(symbol, tf, hole.from_ms, until_ms)
         good = [bar for bar in bars if fault(tf, bar) is None]
         for first in range(0, len(good), ARCHIVE_ROWS):
             await self._fetcher.store(symbol, tf, good[first : first + ARCHIVE_ROWS])

@@ -42,19 +42,15 @@ class Loading:
         self._listed_ms_of = listed_ms_of
         self._turn = asyncio.Lock()
         self._started = 0
-        self._suspended: dict[str, tuple[str, ...]] = {}
         self._complete: dict[str, bool] = {}
 
     def add(self, symbols: Iterable[str]) -> list[str]:
         """Symbols to be loaded, most wanted first."""
         return self._coordinator.add(symbols)
 
-    def suspended(self, symbol: str) -> tuple[str, ...]:
-        """Timeframes of a symbol that must not be judged because of holes, as of its loading."""
-        return self._suspended.get(symbol, ())
-
     async def run_loader(self) -> None:
-        """Load pending symbols until shutdown. Raises StoreError."""
+        """Load pending symbols until shutdown. Raises StoreError; run again, it goes on with what it had in hand."""
+        self._coordinator.resume_loading()
         async with asyncio.TaskGroup() as group:
             for n in range(self._parallel):
                 group.create_task(self._work(), name=f"load-{n}")
@@ -64,6 +60,7 @@ class Loading:
 
         A DataError of one symbol fails that symbol only.
         """
+        self._coordinator.resume_analysing()
         while not self._coordinator.is_down:
             symbol = await self._coordinator.next()
             if symbol is None:
@@ -98,7 +95,6 @@ class Loading:
             self._fail(symbol, result.reason)
             return
         self._complete[symbol] = isinstance(result, Complete)
-        self._suspended[symbol] = () if isinstance(result, Complete) else result.suspended
         await self._coordinator.loaded(symbol)
 
     async def _rest(self) -> None:

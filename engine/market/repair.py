@@ -58,12 +58,12 @@ class GapRepair:
         self._panels = panels
         self._budget = budget
         self._live = live
-        self._started_ms = clock.now_ms()
 
     async def run(self) -> None:
         """Look and fill at every turn; ends only by cancellation or StoreError."""
+        started_ms = self._clock.now_ms()
         while True:
-            when_ms, due = next_refill(self._clock.now_ms(), self._started_ms)
+            when_ms, due = next_refill(self._clock.now_ms(), started_ms)
             await self._clock.sleep_until(when_ms)
             await self.look(due)
             await self.fill()

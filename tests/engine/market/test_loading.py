@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engine.errors import DataError, Transient
+from engine.market.coordinator import Place
+from engine.market.events import SymbolFailed, SymbolLoaded
+from engine.market.loading import Loading
+from tests.support.bars import M15, T0
+from tests.support.market_room import Room, play
+
+SYMBOLS = [f"S{n:02}" for n in range(24)]
+
+
+def loading(room: Room, parallel: int = 4) -> Loading:
+    return Loading(parallel, room.clock, room.bus, room.coordinator, room.loader, room.budget)
+
+
+async def until_complete(room: Room) -> None:
+    while not room.coordinator.is_complete():
+        await room.clock.sleep(0.05)
+
+
+async def drive(room: Room, desk: Loading, analyse: object = None) -> list[str]:
+    """Run both sides until everything is active or failed; returns the symbols in the order they were analysed."""
+    seen: list[str] = []
+
+    async def note(symbol: str) -> None:
+        seen.append(symbol)
+
+    tasks = [
+        asyncio.create_task(desk.run_analyser(analyse or note)),  # type: ignore[arg-type]
+        asyncio.create_task(desk.run_loader()),
+    ]
+    await until_complete(room)
+    room.coordinator.shutdown()
+    await asyncio.gather(*tasks)
+    return seen
+
+
+def test_symbols_are_loaded_four_at_a_time_and_analysed_once_each() -> None:
+    async def act(room: Room) -> None:
+        desk = loading(room)
+        desk.add(SYMBOLS)
+        seen = await drive(room, desk)
+        assert sorted(seen) == SYMBOLS
+        assert seen[:4] == SYMBOLS[:4]
+        assert room.exchange.most_at_once == 4
+        assert room.coordinator.members(Place.ACTIVE) == SYMBOLS
+        assert {event.symbol: event.complete for event in room.events(SymbolLoaded)} == dict.fromkeys(SYMBOLS, True)
+
+    play(act)
+
+
+def test_a_failing_symbol_fails_alone_and_can_be_retried() -> None:
+    async def act(room: Room) -> None:
+        trouble = True
+        room.exchange.fail = lambda symbol, _tf: Transient("reset") if trouble and symbol == "S01" else None
+        desk = loading(room)
+        desk.add(SYMBOLS[:3])
+        tasks = [asyncio.create_task(desk.run_analyser(_nothing)), asyncio.create_task(desk.run_loader())]
+        await until_complete(room)
+        assert room.coordinator.members(Place.FAILED) == ["S01"]
+        assert [(event.symbol, event.reason) for event in room.events(SymbolFailed)] == [("S01", "reset")]
+        trouble = False
+        assert desk.retry_failed() == ["S01"]
+        await until_complete(room)
+        assert room.coordinator.members(Place.ACTIVE) == SYMBOLS[:3]
+        room.coordinator.shutdown()
+        await asyncio.gather(*tasks)
+
+    play(act)
+
+
+async def _nothing(_symbol: str) -> None:
+    return None
+
+
+def test_bad_data_in_the_analysis_fails_that_symbol_only() -> None:
+    async def act(room: Room) -> None:
+        async def analyse(symbol: str) -> None:
+            if symbol == "S01":
+                raise DataError("too few bars")
+
+        desk = loading(room)
+        desk.add(SYMBOLS[:3])
+        await drive(room, desk, analyse)
+        assert room.coordinator.members(Place.ACTIVE) == ["S00", "S02"]
+        assert room.coordinator.failures()["S01"].reason == "too few bars"
+
+    play(act)
+
+
+def test_a_symbol_with_a_recent_hole_is_live_but_not_complete() -> None:
+    async def act(room: Room) -> None:
+        room.exchange.lost.add(("S00", T0 - 3 * M15))
+        desk = loading(room)
+        desk.add(["S00"])
+        await drive(room, desk)
+        assert [event.complete for event in room.events(SymbolLoaded)] == [False]
+
+    play(act)
+
+
+@pytest.mark.parametrize(("used", "least_s", "most_s"), [(0, 0.5, 3.0), (700, 2.5, 5.0), (1300, 55.0, 70.0)])
+def test_after_twenty_symbols_loading_rests_by_how_much_of_the_lane_is_used(
+    used: int, least_s: float, most_s: float
+) -> None:
+    async def act(room: Room) -> None:
+        room.budget.use = used
+        desk = loading(room)
+        desk.add(SYMBOLS)
+        await drive(room, desk)
+        assert least_s <= room.clock.mono_ms() / 1000.0 <= most_s
+
+    play(act, now_ms=T0 + 1_000)
+
+
+def test_a_loader_that_died_goes_on_with_what_it_had_in_hand() -> None:
+    async def act(room: Room) -> None:
+        desk = loading(room)
+        desk.add(SYMBOLS[:6])
+        dying = asyncio.create_task(desk.run_loader())
+        await room.clock.sleep(0.12)
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+        assert room.coordinator.members(Place.LOADING) == SYMBOLS[:4]
+        assert sorted(await drive(room, desk)) == SYMBOLS[:6]
+
+    play(act)
+
+
+def test_an_analyser_that_died_goes_on_with_what_it_had_in_hand() -> None:
+    async def act(room: Room) -> None:
+        async def hang(_symbol: str) -> None:
+            await room.clock.sleep(1e6)
+
+        desk = loading(room)
+        desk.add(SYMBOLS[:1])
+        loader = asyncio.create_task(desk.run_loader())
+        dying = asyncio.create_task(desk.run_analyser(hang))
+        await room.clock.sleep(2.0)
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+        assert room.coordinator.members(Place.ANALYZING) == SYMBOLS[:1]
+        again = asyncio.create_task(desk.run_analyser(_nothing))
+        await until_complete(room)
+        room.coordinator.shutdown()
+        await asyncio.gather(loader, again)
+
+    play(act)
