@@ -7,7 +7,7 @@ and "not found" is believed only after the request's receive window has closed, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -16,7 +16,7 @@ from engine.clock import Clock
 from engine.errors import ClockSkew, OutcomeUnknown, Rejected, Throttled, Transient
 from engine.exchange.orders import ConditionalRequest, Gateway, OrderRequest, OrderState, OrderStatus
 from engine.money import ZERO
-from engine.store.rows import Deleted, IntentRow, PositionRow, Row
+from engine.store.rows import Deleted, IntentRow, Row
 from engine.trading import client_ids
 from engine.trading.inputs import (
     AnyInput,
@@ -74,11 +74,11 @@ class Executor:
         self.orders_sent = 0
 
     async def place(
-        self, plan: PositionPlan, intent: OrderIntent, row: Callable[[], PositionRow]
+        self, plan: PositionPlan, intent: OrderIntent, rows: Callable[[], Sequence[Row]]
     ) -> AsyncIterator[AnyInput]:
         """Send one order; yields what became of it, in the order it becomes known.
 
-        `row` gives the newest state of the position at the moment of writing. Raises StoreError, then nothing is sent.
+        `rows` gives the newest state of the position at the moment of writing. Raises StoreError, then nothing is sent.
         """
         leg = _leg(intent)
         request = _request(plan, intent)
@@ -96,7 +96,7 @@ class Executor:
             created_ms=now_ms,
             updated_ms=now_ms,
         )
-        await self._journal.commit(pending, row())
+        await self._journal.commit(pending, *rows())
         self._at_point(f"{leg}.journaled")
         sent_mono_ms = self._clock.mono_ms()
         self.orders_sent += 1

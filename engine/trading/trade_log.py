@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from engine.clock import Clock
 from engine.exchange.orders import Fill
-from engine.store.rows import PositionRow, Row, SignalRow
+from engine.store.rows import FillRow, Row, SignalRow
 from engine.trading.booking import fee_in_quote
 from engine.trading.executor import Journal
 from engine.trading.inputs import AnyInput, FillSeen, FundingPaid
@@ -38,6 +38,7 @@ class TradeLog:
         self._signals: dict[str, SignalRow] = {}
         self._last_ended: dict[tuple[str, str], SignalRow] = {}
         self._written_ms: dict[str, int] = {}
+        self._new_fills: dict[str, list[FillRow]] = {}  # since the last intent of a position
         self.bookings: list[Booking] = []
         self.ended: Callable[[Position], None] = _nobody
 
@@ -52,9 +53,10 @@ class TradeLog:
     def signal(self, signal_id: str) -> SignalRow | None:
         return self._signals.get(signal_id)
 
-    def state_of(self, position: Position) -> PositionRow:
-        """The row that goes to disk beside an intent."""
-        return position_row(position, self._clock.now_ms())
+    def state_of(self, position: Position) -> list[Row]:
+        """What goes to disk beside an intent: the position, and the fills its state already counts."""
+        fills = self._new_fills.pop(position.plan.position_id, [])
+        return [position_row(position, self._clock.now_ms()), *fills]
 
     def write(self, before: Position, after: Position, event: AnyInput, told: list[Tell]) -> None:
         """Write what changed between two states of a position."""
@@ -62,7 +64,9 @@ class TradeLog:
         plan = after.plan
         rows: list[Row] = []
         if isinstance(event, FillSeen) and after.trades is not before.trades:
-            rows.append(fill_row(after, event.fill))
+            row = fill_row(after, event.fill)
+            rows.append(row)
+            self._new_fills.setdefault(plan.position_id, []).append(row)
             self.book(after, event.fill)
         if isinstance(event, FundingPaid) and after.fundings is not before.fundings:
             self.bookings.append(Booking(event.now_ms, event.amount))
@@ -79,7 +83,7 @@ class TradeLog:
             self._written_ms[plan.position_id] = now_ms
             rows.append(position_row(after, now_ms))
             rows += self._signal_rows(after)
-        rows += [row for tell in told if (row := event_row(tell)) is not None]
+        rows += [step for tell in told if (step := event_row(tell)) is not None]
         if after.state == "closed" and before.state != "closed" and (rest := cooldown_row(after)) is not None:
             rows.append(rest)
         if after.state == "closed" and before.state != "closed":
@@ -101,6 +105,7 @@ class TradeLog:
         if row is not None and row.status == "closed":
             self._last_ended[row.strategy_id, row.symbol] = row
         self._written_ms.pop(position.plan.position_id, None)
+        self._new_fills.pop(position.plan.position_id, None)
 
     def _signal_rows(self, position: Position) -> list[Row]:
         row = self._signals.get(position.plan.signal_id)
