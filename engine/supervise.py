@@ -98,7 +98,11 @@ class Supervisor:
             except InvariantBroken:
                 service.state = "failed"
                 raise
-            except Exception as error:
+            except Exception as raised:
+                error = _cause(raised)
+                if isinstance(error, InvariantBroken):
+                    service.state = "failed"
+                    raise error from raised
                 self._on_error(name, error)
                 log.exception("service_failed", service=name, policy=policy.value)
                 service.state, service.detail = "degraded", f"{type(error).__name__}: {error}"
@@ -147,6 +151,14 @@ class Failure:
     @property
     def text(self) -> str:
         return f"{type(self.error).__name__}: {self.error}"
+
+
+def _cause(error: Exception) -> Exception:
+    """What went wrong in a loop that runs tasks of its own and fails with a group; a broken invariant counts most."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    leaves = [_cause(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, InvariantBroken)), leaves[0])
 
 
 class LagMeter:

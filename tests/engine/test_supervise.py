@@ -91,3 +91,28 @@ def test_cancellation_passes_through_every_policy(policy: Policy) -> None:
             await task
 
     run(main)
+
+
+def test_a_loop_with_tasks_of_its_own_fails_for_what_its_task_raised() -> None:
+    async def main(_clock: VirtualClock, supervisor: Supervisor) -> None:
+        async def broken() -> None:
+            raise InvariantBroken("two owners")
+
+        async def down() -> None:
+            raise OSError("disk")
+
+        async def both() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(down())
+                group.create_task(broken())
+
+        async def one() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(down())
+
+        with pytest.raises(InvariantBroken, match="two owners"):
+            await supervisor.keep("closes", both, Policy.RESTART)
+        with pytest.raises(VitalServiceFailed, match="journal failed: disk"):
+            await supervisor.keep("journal", one, Policy.VITAL)
+
+    run(main)
