@@ -92,6 +92,10 @@ async def _venue(settings: Settings, secrets: Secrets, home: Path) -> tuple[Venu
     sim = settings.sim
     options = ["--scenario", sim.scenario, "--speed", repr(sim.speed), "--seed", str(sim.seed)]
     options += ["--balance", repr(sim.balance)]
+    if sim.start_bar >= 0:
+        options += ["--start-bar", str(sim.start_bar)]
+    if sim.into_bar_s >= 0:
+        options += ["--into-bar", repr(sim.into_bar_s)]
     if sim.symbols:
         options += ["--symbols", ",".join(sim.symbols)]
     exchange = await start_or_adopt(home, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,10 @@ DEMO_SPEED_SCREEN = 20.0
 DEMO_SPEED_HEADLESS = 600.0
 DEMO_SIGNAL_WALL_S = 60.0
 DEMO_PIPE_S = 60.0
+# A cross of the slow average is confirmed at the close of this bar of the tape, and reaches its first target soon.
+DEMO_START_BAR = 3805
+DEMO_INTO_BAR_S = 500.0
+DEMO_LOADING_S = 6.0
 
 
 def screen_options(command: F) -> F:
@@ -95,7 +100,8 @@ def demo(call: Invocation, **given: Any) -> int:
     overrides: dict[str, Any] = {
         "venue": "sim", "mode": given["mode"] or ("auto" if headless and not given["headless"] else "approve"),
         "sim.speed": speed, "sim.seed": given["seed"], "sim.symbols": _symbols(given["symbols"]),
-        "sim.scenario": given["scenario"], "approval.unattended": True,
+        "sim.scenario": given["scenario"], "sim.start_bar": _start_bar(speed), "sim.into_bar_s": DEMO_INTO_BAR_S,
+        "approval.unattended": True,
         "approval.min_wall_s": DEMO_SIGNAL_WALL_S,
     }  # fmt: skip
     if headless:
@@ -187,6 +193,11 @@ def default(call: Invocation) -> int:
         if choice == "demo":
             return int(click.get_current_context().invoke(demo) or 0)
     return int(click.get_current_context().invoke(run) or 0)
+
+
+def _start_bar(speed: float) -> int:
+    """So many bars before the one that matters as pass while history is loaded."""
+    return DEMO_START_BAR - math.floor(speed * DEMO_LOADING_S / 900.0)
 
 
 def _symbols(text: str | None) -> list[str] | None:

@@ -21,6 +21,7 @@ from engine.trading.floor import TradingFloor
 from engine.trading.losses import booked_since, day_start_ms
 from engine.trading.performance import ClosedTrade, performance_view
 from engine.trading.picture import open_risk_r, positions_view
+from engine.trading.position_state import Position
 
 BAR_MS = 900_000
 
@@ -104,7 +105,7 @@ class Gauges:
         """Open positions, real ones first."""
         liquidations = self._floor.reconciler.liquidations
         return positions_view(
-            self._floor.keeper.positions(), self._floor.shadows.positions(), self._clock.mono_ms(),
+            self._floor.keeper.positions(), self._shadows(), self._clock.mono_ms(),
             self._clock.now_ms(),
             self._floor.facts.equity, self._settings.risk.risk_pct, liquidations,
         )  # fmt: skip
@@ -112,6 +113,10 @@ class Gauges:
     def performance(self, _args: Mapping[str, str]) -> PerformanceView:
         """Closed trades of this epoch."""
         return performance_view(self.closed, self._clock.now_ms())
+
+    def _shadows(self) -> list[Position]:
+        """Followed signals, where following is all the desk does; beside real trades they would only crowd the pane."""
+        return self._floor.shadows.positions() if self._floor.standing.value.mode == "signals" else []
 
     def _links(self) -> dict[str, str]:
         return {**self._client.links(), "private": self._trader.links()["private"]}

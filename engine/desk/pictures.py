@@ -90,7 +90,7 @@ class Pictures:
         tape = list(self._feed.tape.get(symbol, ()))[-SHOWN_TRADES:]
         return BookView(
             revision=0, as_of_ms=self._clock.now_ms(), symbol=symbol, state=reading.state.value.lower(),
-            reason=reading.reason, tick=plain(instrument.tick),
+            reason=reading.reason, tick=plain(instrument.tick.normalize()),
             bids=tuple((text(price), quantity) for price, quantity in bids),
             asks=tuple((text(price), quantity) for price, quantity in asks),
             last=text(last) if last is not None else None, mark=text(mark.mark) if mark is not None else None,
@@ -138,7 +138,7 @@ class Pictures:
             ]
         return ChartView(
             revision=0, as_of_ms=self._clock.now_ms(), symbol=symbol, timeframe=tf,
-            tick=plain(instrument.tick) if instrument is not None else "0.1",
+            tick=plain(instrument.tick.normalize()) if instrument is not None else "0.1",
             bars=tuple(
                 ChartBar(int(t), float(o), float(h), float(low), float(c), float(v))
                 for t, o, h, low, c, v in zip(

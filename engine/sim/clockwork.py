@@ -26,8 +26,8 @@ class ExchangeClock(Protocol):
 class Clockwork:
     """Exchange time on the machine's clock."""
 
-    def __init__(self, speed: float = 1.0) -> None:
-        self._clock = SystemClock(speed)
+    def __init__(self, speed: float = 1.0, start_ms: int | None = None) -> None:
+        self._clock = SystemClock(speed, start_ms)
         self._speed_before = speed
         self._changed_ms = -SETTLE_MS
 

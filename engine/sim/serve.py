@@ -14,16 +14,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from engine.clock import SystemClock
 from engine.sim.clockwork import Clockwork
 from engine.sim.exchange import LENIENT, Exchange
 from engine.sim.faults import BadFault, faults_of_scenario, read_faults
-from engine.sim.opening import UnknownSymbol, contracts_of, open_market
+from engine.sim.opening import DEFAULT_START_BAR, UnknownSymbol, contracts_of, open_market
+from engine.sim.path import BAR_MS
 from engine.sim.scenarios import SCENARIOS
 from engine.sim.server import SOCKET_API_PATH, Server
 from engine.sim.tape import bundled_recordings
 from engine.sim.tape_files import BadData, read_recordings
 
 FASTEST = 10_000.0
+DAY_MS = 86_400_000
 
 
 class InvalidOption(Exception):
@@ -56,6 +59,7 @@ class ServeOptions:
     embedded: bool = False
     idle_exit_s: float | None = None
     start_bar: int | None = None
+    into_bar_s: float | None = None  # open at the tape's own time of day, so far into the bar
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.lenient if name not in LENIENT]
@@ -66,6 +70,10 @@ class ServeOptions:
             (self.balance > 0, f"balance must be positive, was {self.balance:g}"),
             (self.ban_seconds > 0, f"ban seconds must be positive, were {self.ban_seconds:g}"),
             (not unknown, f"unknown leniency {', '.join(unknown)}; it is one of {', '.join(LENIENT)}"),
+            (
+                self.into_bar_s is None or 0 <= self.into_bar_s < BAR_MS / 1000,
+                f"a bar lasts {BAR_MS // 1000} s, so into bar cannot be {self.into_bar_s}",
+            ),
             (self.start_bar is None or self.start_bar >= 0, f"start bar must not be negative, was {self.start_bar}"),
         )
         for holds, reason in rules:
@@ -75,7 +83,7 @@ class ServeOptions:
 
 async def serve(options: ServeOptions, ready: Callable[[dict[str, Any]], None], stop: asyncio.Event) -> None:
     """Serve until `stop` is set; `ready` gets the ready line once connections are accepted. Raises InvalidOption."""
-    clock = Clockwork(options.speed)
+    clock = Clockwork(options.speed, _tape_time_ms(options))
     exchange = open_exchange(options, clock)
     server = Server(exchange, clock, options.control, options.embedded or options.control)
     try:
@@ -101,6 +109,18 @@ def open_exchange(options: ServeOptions, clock: Clockwork) -> Exchange:
     market = open_market(contracts, recordings, options.scenario, options.seed, clock.now_ms(), options.start_bar)
     balance = Decimal(repr(options.balance))
     return Exchange(market, clock, options.seed, balance, options.lenient, options.ban_seconds)
+
+
+def _tape_time_ms(options: ServeOptions) -> int | None:
+    """Yesterday, at the time of day the start bar was recorded at; None for the system's present.
+
+    Longer bars then fold as they did when the tape was recorded, so the same start brings the same signals at any hour.
+    """
+    if options.into_bar_s is None:
+        return None
+    bar = DEFAULT_START_BAR if options.start_bar is None else options.start_bar
+    day_ms = SystemClock().now_ms() // DAY_MS * DAY_MS - DAY_MS
+    return day_ms + bar * BAR_MS % DAY_MS + round(options.into_bar_s * 1000)
 
 
 def ready_line(options: ServeOptions, exchange: Exchange, port: int) -> dict[str, Any]:
@@ -165,6 +185,7 @@ def _options(argv: Sequence[str] | None) -> ServeOptions:
     parser.add_argument("--embedded", action="store_true")
     parser.add_argument("--idle-exit", type=float, dest="idle_exit_s")
     parser.add_argument("--start-bar", type=int)
+    parser.add_argument("--into-bar", type=float, dest="into_bar_s")
     given = vars(parser.parse_args(argv))
     names = tuple(name for name in given.pop("symbols").split(",") if name)
     symbols = ("all",) if names == ("all",) else tuple(name.upper() for name in names)
