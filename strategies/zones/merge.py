@@ -43,10 +43,16 @@ def _master(junior: Zone, seniors: Sequence[Zone], params: V3Params) -> Zone | N
     return min(able, key=lambda senior: _precedence(junior, senior), default=None)
 
 
-def _precedence(junior: Zone, senior: Zone) -> tuple[int, float, bool, float]:
-    """Lowest first. Overlaps that differ by rounding alone are equal; then the same kind wins, then the stronger."""
+def _precedence(junior: Zone, senior: Zone) -> tuple[int, float, bool, float, float]:
+    """Lowest first. Overlaps that differ by rounding alone are equal; then kind, strength and nearness decide."""
     shared = round(overlap(junior, senior), 9)
-    return SENIOR_FIRST.index(senior.tf), -shared, senior.kind != junior.kind, -senior.strength
+    return (
+        SENIOR_FIRST.index(senior.tf),
+        -shared,
+        senior.kind != junior.kind,
+        -senior.strength,
+        abs(senior.mid - junior.mid),
+    )
 
 
 def _is_newer(junior: Zone, senior: Zone) -> bool:
