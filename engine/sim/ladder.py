@@ -68,11 +68,11 @@ class Sides:
         for feed in self.feeds:
             feed.changed[side].add(price)
 
-    def stamp(self, update_id: int) -> None:
-        """Close a batch of changes under an id."""
+    def stamp(self, update_id: int, first_id: int | None = None) -> None:
+        """Close a batch of changes under an id; its first one is the next after the last unless told."""
         for feed in self.feeds:
             if feed.first_id is None and (feed.changed[0] or feed.changed[1]):
-                feed.first_id = self.update_id + 1
+                feed.first_id = first_id if first_id is not None else self.update_id + 1
         self.update_id = update_id
 
     def feed(self) -> DepthFeed:

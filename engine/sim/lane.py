@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 
-from engine.sim.bend import Bend
+from engine.sim.bend import NEVER_MS, Bend
 from engine.sim.path import BAR_MS, VERTEX_MS, VERTICES, Bar, Path, walk
 from engine.sim.symbols import Contract
 from engine.sim.tape import Bars, Tape
@@ -47,6 +47,10 @@ class Lane:
         self._bent_bars: dict[int, Bar] = {}
         self._own: list[Print] = []
         self._own_ms: list[int] = []
+        self._played_from_ms = NEVER_MS
+        self._played_first_id = 0
+        self._played_ms: list[int] = []
+        self._played_paths: dict[int, Path] = {}
         self.day_cache: object = None  # kept for engine.sim.day between two closes
 
     def bar_at(self, at_ms: int) -> int:
@@ -57,7 +61,7 @@ class Lane:
         return self.origin_ms + bar * BAR_MS
 
     def path(self, bar: int) -> Path:
-        path = self._paths.get(bar)
+        path = self._played_paths.get(bar) or self._paths.get(bar)
         if path is None:
             path = self._paths[bar] = self._walk(bar)
             if len(self._paths) > KEPT_PATHS:
@@ -103,7 +107,7 @@ class Lane:
             path, opens = self.path(bar), self.opens(bar)
             low, high = path.index(after_ms - opens) + 1, path.index(upto_ms - opens) + 1
             columns = (path.at_ms[low:high], path.price[low:high], path.qty[low:high], path.buy[low:high])
-            first = self._first_id(bar) + low
+            first = self._first_id(bar) + low if opens < self._played_from_ms else self._played_id(path, opens, low)
             for offset, (at, price, qty, buy) in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
                 if qty:
                     own = bisect_left(self._own_ms, opens + at) if self._own_ms else 0
@@ -123,6 +127,8 @@ class Lane:
 
     def next_id(self, at_ms: int) -> int:
         """Id that the next trade after a time will have."""
+        if at_ms >= self._played_from_ms:
+            return self._played_first_id + bisect_right(self._played_ms, at_ms) + bisect_right(self._own_ms, at_ms)
         bar = self.bar_at(at_ms)
         offset_ms = at_ms - self.opens(bar)
         index = self.path(bar).index(offset_ms) if self.bend.jumps else offset_ms // VERTEX_MS
@@ -147,8 +153,9 @@ class Lane:
     def closed(self, first: int, last: int) -> Bars:
         """Closed bars `first` up to but not including `last`."""
         bars = self.tape.bars(first, last)
-        if self.bend.from_ms < self.opens(last):
-            for bar in range(max(first, self.bar_at(self.bend.from_ms)), last):
+        altered_ms = min(self.bend.from_ms, self._played_from_ms)
+        if altered_ms < self.opens(last):
+            for bar in range(max(first, self.bar_at(altered_ms)), last):
                 bars.put(bar - first, self._bent_bar(bar))
         return bars
 
@@ -167,6 +174,29 @@ class Lane:
             path = self.path(bar)
             known = self._bent_bars[bar] = path.bar(len(path.price) - 1)
         return known
+
+    def play(self, now_ms: int, trades: Sequence[tuple[int, int, int, bool]]) -> None:
+        """From now on the price is what is played: trades (time, price, quantity, taker bought) up to `now_ms`."""
+        if self._played_from_ms == NEVER_MS:
+            self._played_first_id = self.next_id(now_ms) - bisect_right(self._own_ms, now_ms)
+            self._played_from_ms = now_ms
+            bar = self.bar_at(now_ms)
+            self._played_paths[bar] = self.path(bar).until(now_ms - self.opens(bar))
+        for bar in range(max(self._played_paths), self.bar_at(now_ms) + 1):
+            opens = self.opens(bar)
+            fresh = [trade for trade in trades if self.bar_at(trade[0]) == bar]
+            if bar not in self._played_paths:
+                before = self._played_paths[bar - 1]
+                self._played_paths[bar] = Path.standing(int(before.price[-1]))
+            if fresh:
+                value = self.grid.tick_size * self.grid.step_size
+                moved = [(at - opens, price, qty, buy) for at, price, qty, buy in fresh]
+                self._played_paths[bar] = self._played_paths[bar].extended(moved, value)
+        self._played_ms.extend(trade[0] for trade in trades)
+
+    def _played_id(self, path: Path, opens: int, low: int) -> int:
+        """Id of a trade of a bar that is played from its beginning; its first entry is no trade."""
+        return self._played_first_id + bisect_left(self._played_ms, opens) + low - 1
 
     def _first_id(self, bar: int) -> int:
         """Id of the first trade of a bar, trades of accounts not counted; each jump has added a trade."""

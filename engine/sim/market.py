@@ -5,10 +5,11 @@ Only symbols somebody trades are stepped trade by trade; every other is computed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
+from engine.sim.capture import CapturedBook
 from engine.sim.contract import AccountSide, Level, SymbolRules
 from engine.sim.funding_rates import FundingRates
 from engine.sim.ladder import ASK, BID, FIRST_UPDATE, Ladder, Sides
@@ -36,6 +37,7 @@ class Market:
         self._books: dict[str, Sides] = {}
         self._settled_at: dict[str, int] = {}
         self._traded: set[str] = set()
+        self._played: tuple[str, CapturedBook, Callable[[], float]] | None = None
         self._thin: dict[str, Decimal] = {}
 
     def attach(self, account: AccountSide) -> None:
@@ -113,9 +115,11 @@ class Market:
         book = self._books.get(symbol)
         return book.update_id if book is not None else FIRST_UPDATE + self._now_ms // 1000
 
-    def play(self, symbol: str, book: Sides) -> None:
-        """Show a book that moves by itself instead of one laid around the path."""
+    def play(self, symbol: str, book: CapturedBook, elapsed_ms: Callable[[], float]) -> None:
+        """Let a recorded book and its trades take the place of the path; `elapsed_ms` paces it."""
         self._books[symbol] = book
+        self._played = (symbol, book, elapsed_ms)
+        self.lanes[symbol].play(self._now_ms, [])
 
     def ladder(self, symbol: str, side: str, limit: int) -> list[Level]:
         grid = self.lanes[symbol].grid
@@ -162,6 +166,7 @@ class Market:
         """Bring everything to a later time; the account side hears each price and each minute on the way."""
         if now_ms <= self._now_ms:
             return
+        self._play_on(now_ms)
         if self._account is None:
             self._now_ms = now_ms
             return
@@ -180,6 +185,15 @@ class Market:
                 self._tell(symbol, at)
         self._now_ms = now_ms
         self._account.on_time(now_ms)
+
+    def _play_on(self, now_ms: int) -> None:
+        if self._played is None:
+            return
+        symbol, book, elapsed_ms = self._played
+        span = now_ms - self._now_ms
+        played = book.advance(elapsed_ms())
+        trades = [(self._now_ms + max(1, round(each.part * span)), each.price, each.qty, each.buy) for each in played]
+        self.lanes[symbol].play(now_ms, trades)
 
     def _maker(self, symbol: str) -> TouchMaker:
         maker = self._touches.get(symbol)

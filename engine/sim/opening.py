@@ -5,11 +5,12 @@ The tape is re-stamped so that the newest bar of its history is the latest close
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from zlib import crc32
 
 from engine.sim.bend import Bend
+from engine.sim.capture import CAPTURED_SYMBOL, Captured, CapturedBook
 from engine.sim.lane import Lane
 from engine.sim.market import Market
 from engine.sim.path import BAR_MS
@@ -67,6 +68,12 @@ def open_market(
     return Market(lanes, seed, now_ms)
 
 
+def play_capture(market: Market, elapsed_ms: Callable[[], float]) -> None:
+    """Let the captured symbol, where it is served, be played from its recording."""
+    if CAPTURED_SYMBOL in market.lanes:
+        market.play(CAPTURED_SYMBOL, CapturedBook(Captured.load()), elapsed_ms)
+
+
 def _lane(
     contract: Contract,
     recordings: Mapping[str, Recording],
@@ -77,8 +84,19 @@ def _lane(
     now_ms: int,
 ) -> Lane:
     tape = _tape(contract, recordings, seed, bar)
-    lane = Lane(contract, tape, Bend(course(scenario), now_ms, float(tape.bar(bar).open)), origin_ms, seed)
-    return lane
+    if scenario == "capture" and contract.symbol == CAPTURED_SYMBOL and contract.symbol in recordings:
+        tape = _meeting_capture(contract, recordings[contract.symbol], seed, bar, origin_ms, now_ms)
+    return Lane(contract, tape, Bend(course(scenario), now_ms, float(tape.bar(bar).open)), origin_ms, seed)
+
+
+def _meeting_capture(
+    contract: Contract, recording: Recording, seed: int, bar: int, origin_ms: int, now_ms: int
+) -> Tape:
+    """The recording scaled so that its walk arrives where the captured book begins."""
+    price = Captured.load().start_price * contract.grid.tick_size
+    tape = scaled_to(recording, contract.grid, price, bar, 1.0, 0)
+    there = Lane(contract, tape, Bend(course("recorded"), now_ms, 1.0), origin_ms, seed).last(now_ms)
+    return scaled_to(recording, contract.grid, price * price / (there * contract.grid.tick_size), bar, 1.0, 0)
 
 
 def _tape(contract: Contract, recordings: Mapping[str, Recording], seed: int, bar: int) -> Tape:
@@ -94,5 +112,7 @@ def _tape(contract: Contract, recordings: Mapping[str, Recording], seed: int, ba
     names = sorted(recordings)
     recording = recordings[names[rng.randrange(len(names))]]
     fewest = FEWEST_TICKS * contract.grid.tick_size
-    price = max(contract.price or fewest * 10 ** rng.uniform(0.3, 1.5), fewest)
+    rules = contract.rules
+    price = max(contract.price or fewest * 10 ** rng.uniform(0.3, 1.5), fewest, float(rules.min_price) * 2)
+    price = min(price, float(rules.max_price) / 2)
     return scaled_to(recording, contract.grid, price, bar, rng.uniform(0.02, 0.4), rng.randrange(len(recording)))

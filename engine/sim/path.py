@@ -53,6 +53,30 @@ class Path:
         value = np.cumsum(self.price * self.qty.astype(np.float64))
         self.value = value * (self.quote / value[-1]) if value[-1] > 0 else value
 
+    @staticmethod
+    def standing(price: int) -> Path:
+        """A bar that has opened at the price before and not traded yet."""
+        one = np.array([price], dtype=np.int64)
+        return Path(np.zeros(1, dtype=np.int64), one, np.zeros(1, dtype=np.int64), np.zeros(1, dtype=bool), 0.0)
+
+    def until(self, at_ms: int) -> Path:
+        """The trades up to a time."""
+        upto = self.index(at_ms) + 1
+        quote = float(self.value[upto - 1])
+        return Path(self.at_ms[:upto], self.price[:upto], self.qty[:upto], self.buy[:upto], quote)
+
+    def extended(self, trades: Sequence[tuple[int, int, int, bool]], unit: float) -> Path:
+        """With trades (time, price, quantity, taker bought) after the last; `unit` is the value of tick x step."""
+        at, price, qty, buy = (np.array(column) for column in zip(*trades, strict=True))
+        quote = self.quote + float((price * qty.astype(np.float64)).sum()) * unit
+        return Path(
+            np.append(self.at_ms, at),
+            np.append(self.price, price),
+            np.append(self.qty, qty),
+            np.append(self.buy, buy),
+            quote,
+        )
+
     def index(self, at_ms: int) -> int:
         """Index of the last trade at or before `at_ms`."""
         return int(np.searchsorted(self.at_ms, at_ms, side="right")) - 1

@@ -18,7 +18,7 @@ from engine.clock import SystemClock
 from engine.sim.clockwork import Clockwork
 from engine.sim.exchange import LENIENT, Exchange
 from engine.sim.faults import BadFault, faults_of_scenario, read_faults
-from engine.sim.opening import DEFAULT_START_BAR, UnknownSymbol, contracts_of, open_market
+from engine.sim.opening import DEFAULT_START_BAR, UnknownSymbol, contracts_of, open_market, play_capture
 from engine.sim.path import BAR_MS
 from engine.sim.scenarios import SCENARIOS
 from engine.sim.server import SOCKET_API_PATH, Server
@@ -107,6 +107,9 @@ def open_exchange(options: ServeOptions, clock: Clockwork) -> Exchange:
     except (UnknownSymbol, BadData) as error:
         raise InvalidOption(str(error)) from error
     market = open_market(contracts, recordings, options.scenario, options.seed, clock.now_ms(), options.start_bar)
+    if options.scenario == "capture":
+        start_ms = clock.wall_ms()
+        play_capture(market, lambda: clock.wall_ms() - start_ms)
     balance = Decimal(repr(options.balance))
     return Exchange(market, clock, options.seed, balance, options.lenient, options.ban_seconds)
 

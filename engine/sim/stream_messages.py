@@ -40,7 +40,8 @@ def mark_price(market: Market, lane: Lane) -> Payload:
     average = market.mark_average(symbol)
     return {
         "e": "markPriceUpdate", "E": market.now_ms, "s": symbol, "p": f"{market.mark(symbol):.8f}",
-        "ap": f"{average:.8f}", "P": f"{average:.8f}", "i": f"{market.index(symbol):.8f}", "r": f"{rate:.8f}", "T": at, "st": UM,
+        "ap": f"{average:.8f}", "P": f"{average:.8f}", "i": f"{market.index(symbol):.8f}", "r": f"{rate:.8f}",
+        "T": at, "st": UM,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.sim.lane import Print
 
 WINDOW_MS = 100
-MOST_AGGREGATES = 12
+MOST_AGGREGATES = 4
 
 
 @dataclass(slots=True)
