@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from config.schema import HistorySettings
@@ -17,9 +18,9 @@ from engine.clock import Clock
 from engine.errors import BadPayload, ExchangeError
 from engine.exchange.limits import Lane
 from engine.market.bars import Bar, fault
-from engine.market.candles import CAPACITY, CandlePanels
+from engine.market.candles import BASE, CAPACITY, CandlePanels
 from engine.market.fetch import BarFetcher
-from engine.market.integrity import DAY_MS, Gap, Grade, expected_span, find_gaps, grade, track
+from engine.market.integrity import DAY_MS, Gap, Grade, Scan, expected_span, find_gaps, grade, track
 from engine.market.pages import cost
 from engine.store.history_queries import HistoryQueries
 from engine.store.history_rows import GapRow
@@ -31,6 +32,7 @@ log = structlog.get_logger("market")
 SYMBOL_RETRY_S = (5.0, 15.0, 30.0)
 BEFORE_LISTING = "before_listing"
 ARCHIVE_ROWS = 5000
+MOST_CATCH_UPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Failed:
     reason: str
 
 
+Span = tuple[int, int]
+Known = dict[tuple[str, int], GapRow]  # remembered holes of one symbol by timeframe and beginning
 LoadResult = Complete | Partial | Failed
 
 
@@ -83,11 +87,12 @@ class HistoryLoader:
         self._queries = queries
         self._panels = panels
         self._archive = archive
+        # Shortest last: what closes while the longer ones load is folded out of its bars.
         self._history_ms = {
-            "15m": settings.days_15m * DAY_MS,
-            "1h": settings.days_1h * DAY_MS,
-            "4h": settings.days_4h * DAY_MS,
             "1d": settings.days_1d * DAY_MS,
+            "4h": settings.days_4h * DAY_MS,
+            "1h": settings.days_1h * DAY_MS,
+            "15m": settings.days_15m * DAY_MS,
         }
 
     def weight_of(self, bars_missing: dict[str, int] | None = None) -> int:
@@ -112,48 +117,70 @@ class HistoryLoader:
 
     async def missing(self, symbol: str, listed_ms: int = 0) -> dict[str, int]:
         """Bars that would have to be fetched, by timeframe; for a forecast."""
-        return {tf: sum(gap.missing for gap in await self._holes(symbol, tf, listed_ms)) for tf in self._history_ms}
+        known = await self._known(symbol)
+        return {
+            tf: sum(gap.missing for gap in (await self._scan(symbol, tf, self._span(tf, listed_ms, known))).gaps)
+            for tf in self._history_ms
+        }
 
     async def _load(self, symbol: str, listed_ms: int) -> LoadResult:
+        known = await self._known(symbol)
         gaps: list[GapRow] = []
         suspended: list[str] = []
         total = 0
         for tf in self._history_ms:
-            await self._fill(symbol, tf, listed_ms)
+            scan, end_ms = await self._fill(symbol, tf, listed_ms, known)
             stored = await self._queries.candles(symbol, tf, newest=CAPACITY[tf])
             for bad in self._panels.load(symbol, tf, stored):
                 log.error("stored_bar_invalid", symbol=symbol, tf=tf, what=str(bad))
-            start_ms, end_ms = await self._span(symbol, tf, listed_ms)
-            scan = find_gaps(await self._queries.open_times(symbol, tf, start_ms), TIMEFRAME_MS[tf], start_ms, end_ms)
             total += scan.present
             gaps += [track(symbol, tf, gap) for gap in scan.gaps]
             if grade(scan, TIMEFRAME_MS[tf], end_ms) is Grade.SUSPENDED:
                 suspended.append(tf)
-        self._panels.fold_all(symbol)
+        for change in self._panels.fold_all(symbol):
+            await self._fetcher.store(symbol, change.tf, [change.bar])
         if not gaps:
             return Complete(total)
-        self._journal.put(*gaps)
+        self._journal.put(*(gap for gap in gaps if (gap.tf, gap.from_ms) not in known))
         return Partial(total, tuple(gaps), tuple(suspended))
 
-    async def _fill(self, symbol: str, tf: str, listed_ms: int) -> None:
-        holes = await self._holes(symbol, tf, listed_ms)
-        start_ms, _ = await self._span(symbol, tf, listed_ms)
-        if self._archive is not None:
-            for hole in holes:
+    async def _fill(self, symbol: str, tf: str, listed_ms: int, known: Known) -> tuple[Scan, int]:
+        """Fetch what is missing; returns what is there then and the end of the range that was looked at."""
+        span = self._span(tf, listed_ms, known)
+        scan = await self._scan(symbol, tf, span)
+        if scan.gaps and self._archive is not None:
+            for hole in scan.gaps:
                 await self._fill_from_archive(self._archive, symbol, tf, hole)
-        for hole in sorted(await self._holes(symbol, tf, listed_ms), reverse=True):
+            scan = await self._scan(symbol, tf, span)
+        tried = [hole for hole in reversed(scan.gaps) if self._due(tf, hole, known)]
+        for hole in tried:
             await self._fetcher.fetch(symbol, tf, hole.from_ms, hole.to_ms, Lane.BACKGROUND)
-            if hole.from_ms == start_ms:
-                await self._settle_beginning(symbol, tf, hole)
+        if tf == BASE:
+            span = await self._catch_up(symbol, span, listed_ms, known)
+        if tried and tried[-1].from_ms == span[0]:
+            span = await self._settle_beginning(symbol, tf, tried[-1], span[1])
+        return await self._scan(symbol, tf, span), span[1]
 
-    async def _settle_beginning(self, symbol: str, tf: str, hole: Gap) -> None:
+    async def _catch_up(self, symbol: str, span: Span, listed_ms: int, known: Known) -> Span:
+        """Fetch what closed while we were fetching, until nothing did; a quick exchange is not chased for ever."""
+        start_ms, end_ms = span
+        for _ in range(MOST_CATCH_UPS):
+            _, now_end_ms = self._span(BASE, listed_ms, known)
+            if now_end_ms == end_ms:
+                break
+            await self._fetcher.fetch(symbol, BASE, end_ms, now_end_ms, Lane.BACKGROUND)
+            end_ms = now_end_ms
+        return start_ms, end_ms
+
+    async def _settle_beginning(self, symbol: str, tf: str, hole: Gap, end_ms: int) -> Span:
         """What the exchange does not have at the beginning was never traded: the series starts with its first bar."""
         times = await self._queries.open_times(symbol, tf, hole.from_ms)
         first_ms = int(times[0]) if len(times) else hole.to_ms
         if first_ms > hole.from_ms:
             missing = (first_ms - hole.from_ms) // TIMEFRAME_MS[tf]
             row = track(symbol, tf, Gap(hole.from_ms, first_ms, missing))
-            await self._journal.commit(_renamed(row, BEFORE_LISTING))
+            await self._journal.commit(msgspec.structs.replace(row, state=BEFORE_LISTING))
+        return first_ms, end_ms
 
     async def _fill_from_archive(self, archive: ArchiveReader, symbol: str, tf: str, hole: Gap) -> None:
         """What is old enough to be in the archive; invalid bars stay holes."""
@@ -166,17 +193,23 @@ class HistoryLoader:
         for first in range(0, len(good), ARCHIVE_ROWS):
             await self._fetcher.store(symbol, tf, good[first : first + ARCHIVE_ROWS])
 
-    async def _holes(self, symbol: str, tf: str, listed_ms: int) -> tuple[Gap, ...]:
-        start_ms, end_ms = await self._span(symbol, tf, listed_ms)
-        times = await self._queries.open_times(symbol, tf, start_ms)
-        return find_gaps(times, TIMEFRAME_MS[tf], start_ms, end_ms).gaps
+    async def _known(self, symbol: str) -> Known:
+        return {(row.tf, row.from_ms): row for row in await self._queries.gaps(symbol=symbol)}
 
-    async def _span(self, symbol: str, tf: str, listed_ms: int) -> tuple[int, int]:
+    async def _scan(self, symbol: str, tf: str, span: Span) -> Scan:
+        start_ms, end_ms = span
+        return find_gaps(await self._queries.open_times(symbol, tf, start_ms), TIMEFRAME_MS[tf], start_ms, end_ms)
+
+    def _span(self, tf: str, listed_ms: int, known: Known) -> Span:
+        """[start, end) of open times that should be there; what was before the first bar is not expected."""
         start_ms, end_ms = expected_span(self._clock.now_ms(), TIMEFRAME_MS[tf], self._history_ms[tf], listed_ms)
-        for row in await self._queries.gaps((BEFORE_LISTING,), symbol, tf):
-            start_ms = max(start_ms, min(row.to_ms, end_ms))
+        for row in known.values():
+            if row.tf == tf and row.state == BEFORE_LISTING:
+                start_ms = max(start_ms, min(row.to_ms, end_ms))
         return start_ms, end_ms
 
-
-def _renamed(row: GapRow, state: str) -> GapRow:
-    return GapRow(symbol=row.symbol, tf=row.tf, from_ms=row.from_ms, to_ms=row.to_ms, missing=row.missing, state=state)
+    def _due(self, tf: str, hole: Gap, known: Known) -> bool:
+        """Whether a hole may be asked for: not while the exchange is known to have none of it."""
+        row = known.get((tf, hole.from_ms))
+        given_up = row is not None and row.state == "unfillable" and row.to_ms == hole.to_ms
+        return not given_up or (row is not None and row.next_try_ms <= self._clock.now_ms())

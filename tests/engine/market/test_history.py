@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from config.schema import HistorySettings
 from engine.errors import Rejected, Throttled, Transient
 from engine.exchange.limits import Lane
@@ -124,7 +126,7 @@ def test_a_symbol_that_keeps_failing_is_given_up_with_the_reason() -> None:
     async def act(room: Room) -> None:
         room.exchange.fail = lambda _symbol, _tf: Transient("connection reset")
         assert await room.loader.load("BTCUSDT") == Failed("connection reset")
-        # Four tries of four pages, with 14 s inside each and 5, 15 and 30 s between.
+        # Four tries of four requests, with 14 s inside each try and 5, 15 and 30 s between them.
         assert len(room.exchange.asked) == 16
         assert 105_000 < room.clock.mono_ms() < 108_000
 
@@ -184,3 +186,39 @@ def test_what_the_archive_has_is_not_asked_of_the_exchange() -> None:
         assert len(room.panels.candles("BTCUSDT", "15m")) == 2000
 
     play(act, settings=HistorySettings(days_15m=30, days_1h=3, days_4h=5, days_1d=6))
+
+
+def test_bars_that_close_while_a_symbol_loads_are_there_when_it_is_done() -> None:
+    async def act(room: Room) -> None:
+        room.exchange.latency_s = 400.0  # a quarter of an hour goes by during two pages
+        assert isinstance(await room.loader.load("BTCUSDT"), Complete)
+        newest_ms = room.clock.now_ms() // M15 * M15 - M15
+        assert room.panels.last_open_ms("BTCUSDT", "15m") == newest_ms
+        assert room.panels.contiguous("BTCUSDT", "15m", 192)
+        newest_hour_ms = room.clock.now_ms() // HOUR * HOUR - HOUR
+        assert room.panels.last_open_ms("BTCUSDT", "1h") == newest_hour_ms
+        assert await room.queries.last_open("BTCUSDT", "1h") == newest_hour_ms
+
+    play(act, now_ms=T0 + 45 * 60_000)
+
+
+def test_a_hole_given_up_is_not_asked_for_again_by_a_restart_and_keeps_its_count(tmp_path: Path) -> None:
+    url = str(tmp_path / "history.db")
+    open_ms = T0 - 5 * M15
+
+    async def first(room: Room) -> None:
+        room.exchange.lost.add(("BTCUSDT", open_ms))
+        await room.loader.load("BTCUSDT")
+        await room.journal.flush()
+        (gap,) = await room.queries.gaps()
+        await room.journal.commit(msgspec.structs.replace(gap, state="unfillable", attempts=3, next_try_ms=T0 + DAY))
+
+    async def again(room: Room) -> None:
+        room.exchange.lost.add(("BTCUSDT", open_ms))
+        assert isinstance(await room.loader.load("BTCUSDT"), Partial)
+        assert room.exchange.asked == []
+        await room.journal.flush()
+        assert [(gap.state, gap.attempts) for gap in await room.queries.gaps()] == [("unfillable", 3)]
+
+    play(first, url=url)
+    play(again, url=url)
