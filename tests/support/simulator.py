@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT_S = 30.0
 
 
 def available() -> bool:
@@ -20,19 +19,17 @@ def available() -> bool:
     return importlib.util.find_spec("engine.sim.serve") is not None
 
 
-@asynccontextmanager
-async def simulator(*options: str) -> AsyncIterator[dict[str, Any]]:
+@contextmanager
+def simulator(*options: str) -> Iterator[dict[str, Any]]:
     """Serve an exchange on a free port; yields its ready line, ends it with SIGTERM."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine.sim.serve", "--port", "0", *options,
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine.sim.serve", "--port", "0", *options],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(START_TIMEOUT_S):
-            line = await process.stdout.readline()
-        yield json.loads(line)
-    finally:
-        if process.returncode is None:
+    with process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()  # empty when it ended without being ready
+            yield json.loads(line)
+        finally:
             process.terminate()
-        await process.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import pairwise
@@ -17,6 +17,7 @@ import pytest
 from config.schema import ExchangeSettings, Secrets
 from engine.clock import SystemClock
 from engine.errors import OutcomeUnknown, Rejected, Throttled
+from engine.exchange import account
 from engine.exchange.client import ExchangeClient
 from engine.exchange.limits import Lane
 from engine.exchange.orders import (
@@ -38,6 +39,7 @@ from tests.support import simulator
 pytestmark = pytest.mark.skipif(not simulator.available(), reason="there is no simulator to start in this checkout")
 T = TypeVar("T", bound=AccountEvent)
 SYMBOL = "BTCUSDT"
+OTHER = "ETHUSDT"  # where tests trade that share an exchange
 
 
 class Desk:
@@ -99,29 +101,42 @@ class Desk:
         return (await self.client.market.klines(SYMBOL, "15m", limit=1, lane=Lane.LIVE))[-1].close
 
 
+@pytest.fixture(scope="module")
+def served() -> Iterator[dict[str, Any]]:
+    """One exchange for all tests that leave it as they found it, or trade under client ids of their own."""
+    with simulator.simulator("--control") as ready:
+        yield ready
+
+
+@pytest.fixture
+def fresh() -> Iterator[dict[str, Any]]:
+    """An exchange for a test that leaves traces."""
+    with simulator.simulator("--control") as ready:
+        yield ready
+
+
+def key_of(ready: dict[str, Any]) -> Secrets:
+    return Secrets(api_key=ready["api_key"], api_secret=ready["api_secret"])
+
+
 @asynccontextmanager
-async def desk(*options: str, key_file: Path | None = None) -> AsyncIterator[Desk]:
-    async with simulator.simulator(*options) as ready:
-        secrets = Secrets(api_key=ready["api_key"], api_secret=ready["api_secret"])
-        if key_file is not None:
-            await asyncio.to_thread(key_file.write_text, ready["ed25519_private_key"])
-            secrets = Secrets(api_key=ready["ed25519_api_key"], ed25519_file=str(key_file))
-        d = Desk(ready, secrets)
-        await d.client.start()
-        tasks = [asyncio.create_task(run()) for _, run in d.client.services()]
-        tasks.append(asyncio.create_task(d.listen()))
-        try:
-            await d.hear(PrivateStreamReady)
-            yield d
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await d.client.close()
+async def desk(ready: dict[str, Any], secrets: Secrets | None = None) -> AsyncIterator[Desk]:
+    d = Desk(ready, secrets or key_of(ready))
+    await d.client.start()
+    tasks = [asyncio.create_task(run()) for _, run in d.client.services()]
+    tasks.append(asyncio.create_task(d.listen()))
+    try:
+        await d.hear(PrivateStreamReady)
+        yield d
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await d.client.close()
 
 
-async def test_a_whole_trade() -> None:
-    async with desk("--control") as d:
+async def test_a_whole_trade(fresh: dict[str, Any]) -> None:
+    async with desk(fresh) as d:
         gateway, rules = d.client.gateway, await d.instrument()
         assert await gateway.positions() == []
         assert await gateway.set_leverage(SYMBOL, 20) == 20
@@ -198,8 +213,8 @@ async def test_a_whole_trade() -> None:
         assert d.client.decode_errors == 0
 
 
-async def test_what_does_not_exist_is_not_found_and_what_is_refused_says_why() -> None:
-    async with desk() as d:
+async def test_what_does_not_exist_is_not_found_and_what_is_refused_says_why(served: dict[str, Any]) -> None:
+    async with desk(served) as d:
         gateway, rules = d.client.gateway, await d.instrument()
         assert await gateway.find(SYMBOL, "never-was") is None
         assert await gateway.find_conditional(SYMBOL, "never-was") is None
@@ -222,8 +237,8 @@ async def test_what_does_not_exist_is_not_found_and_what_is_refused_says_why() -
         assert refused.value.code == -2021
 
 
-async def test_streams_carry_what_rest_tells() -> None:
-    async with desk() as d:
+async def test_streams_carry_what_rest_tells(served: dict[str, Any]) -> None:
+    async with desk(served) as d:
         names = {f"btcusdt@{kind}" for kind in ("depth@100ms", "aggTrade", "kline_15m", "markPrice@1s")}
         d.client.streams.set_streams(names | {"!miniTicker@arr"})
         kinds = (DepthDiff, AggTrade, KlineEvent, MarkPrice, MiniTicker)
@@ -240,30 +255,33 @@ async def test_streams_carry_what_rest_tells() -> None:
 
 
 async def test_the_pace_of_the_exchange_is_followed_and_signed_calls_go_on() -> None:
-    async with desk("--speed", "60") as d:
-        assert d.clock.rate == pytest.approx(60, rel=0.02)
-        for _ in range(5):
-            await d.client.gateway.account()
-        assert abs(await d.client.market.time() - d.clock.now_ms()) / 60 < 500
-        assert d.client.clock_offset_ms is None
+    with simulator.simulator("--speed", "60") as ready:
+        async with desk(ready) as d:
+            assert d.clock.rate == pytest.approx(60, rel=0.02)
+            for _ in range(5):
+                await d.client.gateway.account()
+            assert abs(await d.client.market.time() - d.clock.now_ms()) / 60 < 500
+            assert d.client.clock_offset_ms is None
 
 
-async def test_an_ed25519_key_signs_as_well(tmp_path: Path) -> None:
-    async with desk(key_file=tmp_path / "key.pem") as d:
+async def test_an_ed25519_key_signs_as_well(served: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text(served["ed25519_private_key"])
+    key = Secrets(api_key=served["ed25519_api_key"], ed25519_file=str(tmp_path / "key.pem"))
+    async with desk(served, key) as d:
         assert (await d.client.gateway.account()).wallet > 0
 
 
-async def test_an_expired_listen_key_is_replaced_and_nothing_is_missed() -> None:
-    async with desk("--control") as d:
+async def test_an_expired_listen_key_is_replaced_and_nothing_is_missed(served: dict[str, Any]) -> None:
+    async with desk(served) as d:
         await d.control("fault", kind="listen_key_expired")
         await d.hear(PrivateStreamLost)
         await d.hear(PrivateStreamReady, lambda e: e.resumed)
-        await d.client.gateway.place(OrderRequest(SYMBOL, "pd-k-e-1", "BUY", "MARKET", Decimal("0.010")))
+        await d.client.gateway.place(OrderRequest(OTHER, "pd-k-e-1", "BUY", "MARKET", Decimal("0.100")))
         await d.hear(OrderChanged, lambda e: e.order.client_id == "pd-k-e-1")
 
 
-async def test_our_own_count_of_the_weight_is_the_exchanges() -> None:
-    async with desk() as d:
+async def test_our_own_count_of_the_weight_is_the_exchanges(fresh: dict[str, Any]) -> None:
+    async with desk(fresh) as d:
         for limit in (99, 499, 1000, 1500):
             await d.client.market.klines(SYMBOL, "15m", limit=limit, lane=Lane.TRADING)
         await d.client.gateway.open_orders()
@@ -273,8 +291,8 @@ async def test_our_own_count_of_the_weight_is_the_exchanges() -> None:
         assert window.local_sent >= window.header_max - 1
 
 
-async def test_a_ban_is_remembered_and_nothing_more_is_sent() -> None:
-    async with desk("--control") as d:
+async def test_a_ban_is_remembered_and_nothing_more_is_sent(fresh: dict[str, Any]) -> None:
+    async with desk(fresh) as d:
         await d.control("fault", kind="banned", seconds=30)
         with pytest.raises(Throttled) as banned:
             await d.client.gateway.account()
@@ -285,41 +303,45 @@ async def test_a_ban_is_remembered_and_nothing_more_is_sent() -> None:
         assert d.client.links()["rest"] == "down"
 
 
-async def test_a_lost_acknowledgement_is_found_by_asking() -> None:
-    async with desk("--control") as d:
+async def test_a_lost_acknowledgement_is_found_by_asking(served: dict[str, Any]) -> None:
+    async with desk(served) as d:
         for fault, placed in (("submit_timeout_accepted", True), ("unknown_lost", False), ("unknown_accepted", True)):
             await d.control("fault", kind=fault)
             client_id = f"pd-{fault}-1"[-36:]
             with pytest.raises(OutcomeUnknown) as unknown:
-                await d.client.gateway.place(OrderRequest(SYMBOL, client_id, "BUY", "MARKET", Decimal("0.010")))
+                await d.client.gateway.place(OrderRequest(OTHER, client_id, "BUY", "MARKET", Decimal("0.100")))
             assert unknown.value.client_id == client_id
-            found = await d.client.gateway.find(SYMBOL, client_id)
+            found = await d.client.gateway.find(OTHER, client_id)
             assert (found is not None) == placed, fault
             if found is not None:
                 assert found.status is OrderStatus.FILLED
                 assert found.average is not None
 
 
-async def test_a_private_stream_gone_silent_is_noticed_by_the_order_it_does_not_mention() -> None:
-    async with desk("--control") as d:
-        await d.control("fault", kind="private_stream_dead", seconds=4)
-        await d.client.gateway.place(OrderRequest(SYMBOL, "pd-q-e-1", "BUY", "MARKET", Decimal("0.010")))
+async def test_a_private_stream_gone_silent_is_noticed_by_the_order_it_does_not_mention(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "MENTION_WITHIN_MS", 500.0)
+    async with desk(served) as d:
+        d.client.streams.set_streams({"btcusdt@depth@100ms"})
+        await d.control("fault", kind="private_stream_dead", seconds=2)
+        await d.until(lambda: len(d.market_events) > 5)  # by then the trouble is in force
+        await d.client.gateway.place(OrderRequest(OTHER, "pd-q-e-1", "BUY", "MARKET", Decimal("0.100")))
         lost = await d.hear(PrivateStreamLost)
         assert lost.reason == "silent about pd-q-e-1"
         await d.hear(PrivateStreamReady, lambda e: e.resumed)
-        (position,) = await d.client.gateway.positions()
-        assert position.quantity == Decimal("0.010")
+        assert [position.symbol for position in await d.client.gateway.positions()] == [OTHER]
 
 
-async def test_when_the_exchanges_clock_jumps_it_is_measured_and_the_order_goes_out() -> None:
-    async with desk("--control") as d:
+async def test_when_the_exchanges_clock_jumps_it_is_measured_and_the_order_goes_out(fresh: dict[str, Any]) -> None:
+    async with desk(fresh) as d:
         await d.control("fault", kind="clock_skew", ms=60_000)
         await d.client.gateway.place(OrderRequest(SYMBOL, "pd-j-e-1", "BUY", "MARKET", Decimal("0.010")))
         assert abs(await d.client.market.time() - d.clock.now_ms()) < 500
 
 
-async def test_after_a_cut_everything_is_subscribed_again() -> None:
-    async with desk("--control") as d:
+async def test_after_a_cut_everything_is_subscribed_again(served: dict[str, Any]) -> None:
+    async with desk(served) as d:
         d.client.streams.set_streams({"btcusdt@depth@100ms", "btcusdt@markPrice@1s"})
         await d.until(lambda: len(d.market_events) > 5)
         await d.control("fault", kind="disconnect")
