@@ -50,7 +50,6 @@ class StreamLink:
         self._silence_ms = silence_s * 1000.0
         self._pace_s = 1.0 / subscribe_per_s
         self._on_bad_payload = on_bad_payload
-        self._socket: Socket | None = None
         self._carried: set[str] = set()
         self._unanswered: dict[int, float] = {}
         self._next_id = 1
@@ -70,7 +69,7 @@ class StreamLink:
 
     async def run(self) -> None:
         """Open, subscribe, read, until the connection ends. Raises NotSent or SocketClosed, never returns."""
-        self._socket = socket = await self._ws.open(self._url)
+        socket = await self._ws.open(self._url)
         self.opened_mono_ms = self.received_mono_ms = self._clock.mono_ms()
         steering = asyncio.create_task(self._steer(socket))
         watching = asyncio.create_task(self._watch(socket))
@@ -118,13 +117,8 @@ class StreamLink:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            for method, names in (
-                ("UNSUBSCRIBE", self._carried - self._wanted),
-                ("SUBSCRIBE", self._wanted - self._carried),
-            ):
-                ordered = sorted(names)
-                for start in range(0, len(ordered), NAMES_PER_MESSAGE):
-                    await self._control(socket, method, ordered[start : start + NAMES_PER_MESSAGE])
+            await self._control_all(socket, "UNSUBSCRIBE", sorted(self._carried - self._wanted))
+            await self._control_all(socket, "SUBSCRIBE", sorted(self._wanted - self._carried))
             self._judge_settled()
 
     async def _control_all(self, socket: Socket, method: str, names: list[str]) -> None:
