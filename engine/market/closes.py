@@ -90,7 +90,7 @@ class Closes:
 
     async def run(self) -> None:
         """Serve one close after the other; ends only by cancellation or StoreError."""
-        self.next_close_ms = self._clock.now_ms() // BAR_MS * BAR_MS + BAR_MS
+        self.next_close_ms, _ = next_tick(self._clock.now_ms(), 0)
         async with asyncio.TaskGroup() as group:
             while True:
                 close_ms = self.next_close_ms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -44,10 +44,6 @@ class Loading:
         self._started = 0
         self._complete: dict[str, bool] = {}
 
-    def add(self, symbols: Iterable[str]) -> list[str]:
-        """Symbols to be loaded, most wanted first."""
-        return self._coordinator.add(symbols)
-
     async def run_loader(self) -> None:
         """Load pending symbols until shutdown. Raises StoreError; run again, it goes on with what it had in hand."""
         self._coordinator.resume_loading()
@@ -72,10 +68,6 @@ class Loading:
                 continue
             if self._coordinator.mark_active(symbol):
                 self._bus.publish(SymbolLoaded(symbol, self._complete.pop(symbol, True)))
-
-    def retry_failed(self) -> list[str]:
-        """Queue the failed symbols again."""
-        return self._coordinator.add(self._coordinator.members(Place.FAILED))
 
     async def _work(self) -> None:
         while True:

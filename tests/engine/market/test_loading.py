@@ -43,7 +43,7 @@ async def drive(room: Room, desk: Loading, analyse: object = None) -> list[str]:
 def test_symbols_are_loaded_four_at_a_time_and_analysed_once_each() -> None:
     async def act(room: Room) -> None:
         desk = loading(room)
-        desk.add(SYMBOLS)
+        room.coordinator.add(SYMBOLS)
         seen = await drive(room, desk)
         assert sorted(seen) == SYMBOLS
         assert seen[:4] == SYMBOLS[:4]
@@ -59,13 +59,13 @@ def test_a_failing_symbol_fails_alone_and_can_be_retried() -> None:
         trouble = True
         room.exchange.fail = lambda symbol, _tf: Transient("reset") if trouble and symbol == "S01" else None
         desk = loading(room)
-        desk.add(SYMBOLS[:3])
+        room.coordinator.add(SYMBOLS[:3])
         tasks = [asyncio.create_task(desk.run_analyser(_nothing)), asyncio.create_task(desk.run_loader())]
         await until_complete(room)
         assert room.coordinator.members(Place.FAILED) == ["S01"]
         assert [(event.symbol, event.reason) for event in room.events(SymbolFailed)] == [("S01", "reset")]
         trouble = False
-        assert desk.retry_failed() == ["S01"]
+        assert room.coordinator.add(["S01"]) == ["S01"]
         await until_complete(room)
         assert room.coordinator.members(Place.ACTIVE) == SYMBOLS[:3]
         room.coordinator.shutdown()
@@ -85,7 +85,7 @@ def test_bad_data_in_the_analysis_fails_that_symbol_only() -> None:
                 raise DataError("too few bars")
 
         desk = loading(room)
-        desk.add(SYMBOLS[:3])
+        room.coordinator.add(SYMBOLS[:3])
         await drive(room, desk, analyse)
         assert room.coordinator.members(Place.ACTIVE) == ["S00", "S02"]
         assert room.coordinator.failures()["S01"].reason == "too few bars"
@@ -97,7 +97,7 @@ def test_a_symbol_with_a_recent_hole_is_live_but_not_complete() -> None:
     async def act(room: Room) -> None:
         room.exchange.lost.add(("S00", T0 - 3 * M15))
         desk = loading(room)
-        desk.add(["S00"])
+        room.coordinator.add(["S00"])
         await drive(room, desk)
         assert [event.complete for event in room.events(SymbolLoaded)] == [False]
 
@@ -111,7 +111,7 @@ def test_after_twenty_symbols_loading_rests_by_how_much_of_the_lane_is_used(
     async def act(room: Room) -> None:
         room.budget.use = used
         desk = loading(room)
-        desk.add(SYMBOLS)
+        room.coordinator.add(SYMBOLS)
         await drive(room, desk)
         assert least_s <= room.clock.mono_ms() / 1000.0 <= most_s
 
@@ -121,7 +121,7 @@ def test_after_twenty_symbols_loading_rests_by_how_much_of_the_lane_is_used(
 def test_a_loader_that_died_goes_on_with_what_it_had_in_hand() -> None:
     async def act(room: Room) -> None:
         desk = loading(room)
-        desk.add(SYMBOLS[:6])
+        room.coordinator.add(SYMBOLS[:6])
         dying = asyncio.create_task(desk.run_loader())
         await room.clock.sleep(0.12)
         dying.cancel()
@@ -138,7 +138,7 @@ def test_an_analyser_that_died_goes_on_with_what_it_had_in_hand() -> None:
             await room.clock.sleep(1e6)
 
         desk = loading(room)
-        desk.add(SYMBOLS[:1])
+        room.coordinator.add(SYMBOLS[:1])
         loader = asyncio.create_task(desk.run_loader())
         dying = asyncio.create_task(desk.run_analyser(hang))
         await room.clock.sleep(2.0)
