@@ -84,9 +84,12 @@ class Window:
 def roll(window: Window, now_ms: int) -> Window:
     """The window at `now_ms`; a new one starts with the requests still in flight, which it may yet be charged for.
 
-    A clock that is set back does not reopen a window that is over.
+    A clock that is set back does not reopen a window that is over. Set back by more than a window it is another
+    clock (the exchange's, once it is known): what was used stays used, and the window ends on the new clock.
     """
     index = now_ms // window.window_ms
+    if index < window.index - 1:
+        return replace(window, index=index)
     if index <= window.index:
         return window
     return replace(window, index=index, local_sent=window.in_flight, header_max=0, by_lane={})

@@ -79,8 +79,14 @@ def test_a_new_minute_begins_with_what_is_still_on_the_wire() -> None:
     assert (state.in_flight, state.used) == (0, 40)
 
 
-def test_a_clock_set_back_does_not_open_a_window_that_is_over() -> None:
-    assert roll(window(500), 900 * MINUTE) == window(500)
+def test_a_clock_set_back_a_little_does_not_open_a_window_that_is_over() -> None:
+    assert roll(window(500), 999 * MINUTE) == window(500)
+
+
+def test_another_clock_takes_over_what_was_used_and_ends_the_window_in_its_own_time() -> None:
+    state = roll(window(500, 700), 10 * MINUTE)
+    assert (state.used, state.resets_ms()) == (700, 11 * MINUTE)
+    assert roll(state, 11 * MINUTE).used == 0
 
 
 def test_a_request_nobody_could_ever_send_is_a_bug() -> None:
