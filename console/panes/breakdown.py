@@ -140,7 +140,7 @@ def ticket_rows(ticket: Ticket, width: int) -> list[Row]:
                 left(f"tp{index}", 9, "muted"),
                 (price, "profit"),
                 (f"  {quantity}", ""),
-                (f"  {r:g}R", "muted"),
+                (f"  {render.number(r)}R", "muted"),
             )
         )
     for refusal in ticket.refusals:

@@ -31,17 +31,17 @@ def picture(limits: LimitsView | None, health: HealthView | None, frame: Frame) 
 def _pool(pool: Pool, frame: Frame) -> list[Row]:
     role = render.gauge_role(pool.used, pool.limit)
     figures = f"{pool.used}/{pool.limit}"
-    width = max(min(frame.width - 10 - len(figures) - 9, 16), 4)
+    width = max(min(frame.width - 11 - len(figures) - 9, 16), 4)
     resets = f" {render.span(max(pool.resets_ms - frame.now_ms, 0))}" if pool.resets_ms > frame.now_ms else ""
     row: Row = (
-        left(pool.name, 9, "muted"),
+        left(pool.name, 10, "muted"),
         (" ", ""),
         (render.gauge(pool.used, pool.limit, width), role),
         right(figures, len(figures) + 1),
         (resets, "muted"),
     )
     lanes: list[Row] = [((f"{lane} ", "muted"), (str(used), "")) for lane, used in pool.lanes.items() if used]
-    return [row, *flow([(("         ", ""),), *lanes], frame.width, " ")] if lanes else [row]
+    return [row, *flow([(("          ", ""),), *lanes], frame.width, " ")] if lanes else [row]
 
 
 def _health(health: HealthView, width: int) -> list[Row]:
@@ -49,7 +49,7 @@ def _health(health: HealthView, width: int) -> list[Row]:
     facts: list[Row] = [
         (("lag p99 ", "muted"), (f"{render.cost(health.loop_lag_p99_ms, 1)}ms", lag_role)),
         (("max ", "muted"), (f"{render.cost(health.loop_lag_max_ms_10s, 0)}ms", "")),
-        (("clock ", "muted"), (f"{render.signed(health.clock_offset_ms, 0)}ms", "")),
+        (("clock ", "muted"), (_clock(health), "")),
         (("books ", "muted"), (f"{health.books_synced}", "")),
         (("symbols ", "muted"), (f"{health.symbols_live}/{health.symbols_total}", "")),
         (("seats ", "muted"), (f"{health.seats}", "")),
@@ -72,6 +72,15 @@ def _health(health: HealthView, width: int) -> list[Row]:
     if health.last_error:
         rows += wrap(f"last error: {health.last_error}", width, "warn", "  ")
     return rows
+
+
+def _clock(health: HealthView) -> str:
+    """How far the exchange's clock is ahead of ours, or how much faster it runs where the two cannot be compared."""
+    if health.clock_offset_ms is not None:
+        return f"{render.signed(health.clock_offset_ms, 0)}ms"
+    if health.state == "STARTING":
+        return "not measured yet"
+    return "held" if health.speed == 0 else f"{health.speed:g}x"
 
 
 class LimitsPane(Pane):

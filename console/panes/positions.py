@@ -50,12 +50,13 @@ def _tiers_long(tiers: tuple[TierRow, ...], width: int) -> Row:
     """Tiers with their prices; their states in words where there is room, else in the glyph alone."""
     spans: list[tuple[str, str]] = []
     for tier in tiers:
-        target = tier.price or ("trail" if tier.r is None else f"{tier.r:g}R")
-        at_r = f" {tier.r:g}R" if tier.r is not None and tier.price else ""
+        at = "" if tier.r is None else f"{render.number(tier.r)}R"
+        target = tier.price or at or "trail"
+        at_r = f" {at}" if at and tier.price else ""
         spans += [
             (f"{_TIER_GLYPH.get(tier.state, '?')}{tier.share * 100:.0f}% ", _TIER_ROLE.get(tier.state, "")),
             (f"{target}{at_r}", ""),
-            (f" {tier.state}  " if width >= 72 else "  ", "muted"),
+            (f" {tier.state}  " if width >= 80 else "  ", "muted"),
         ]
     return tuple(spans)
 
