@@ -147,7 +147,6 @@ class Engine:
             await self._parts.server.start()
             stack.push_async_callback(self._parts.server.close)
             stack.push_async_callback(self._parts.client.close)
-            self._parts.notices.tell(notices.EngineStarted, self._greeting())
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._tasks = tasks
@@ -178,6 +177,9 @@ class Engine:
         self._keep(tasks, "history store", p.history.run, Policy.VITAL)
         self._keep(tasks, "lag", p.lag.run, Policy.BEST_EFFORT)
         await self._until_done("the exchange's clock", lambda: p.client.start(p.recovery.ban_until_ms))
+        # Only now is it known what time it is there, and how fast it runs.
+        p.gauges.started_ms = p.clock.now_ms()
+        p.notices.tell(notices.EngineStarted, self._greeting())
         await self._until_done("trading rules", self._refresh_listings)
         if p.trader is not p.client:
             await p.trader.start()

@@ -176,6 +176,11 @@ class LagMeter:
             self._samples.append((self._clock.mono_ms(), max(0.0, (loop.time() - due) * 1000.0)))
 
     @property
+    def beat_age_ms(self) -> float:
+        """How long ago the loop last woke this meter; 0 before the first time."""
+        return self._clock.mono_ms() - self._samples[-1][0] if self._samples else 0.0
+
+    @property
     def p99_ms(self) -> float:
         """99th percentile over the last ten minutes; 0 before the first sample."""
         lags = sorted(lag for _, lag in self._samples)

@@ -60,6 +60,11 @@ class Gauges:
         self.closed: list[ClosedTrade] = []
         self.weight_used_max = 0
 
+    @property
+    def heartbeat_age_ms(self) -> float:
+        """How long ago the engine's loop last showed life, on the wall."""
+        return self._lag.beat_age_ms
+
     def health(self, _args: Mapping[str, str]) -> HealthView:
         """The status line and the health pane."""
         now_ms, settings = self._clock.now_ms(), self._settings
