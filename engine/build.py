@@ -167,7 +167,9 @@ def _wired(
     gauges = Gauges(settings, clock, client, trader, supervisor, lag, coordinator, books, floor, late.seats)
     gauges.banner = "DEMO · recorded data" if control else ""
     notices = NoticeLog(clock, on_notice=late.store_notice)
-    recovery = Recovery(clock, journal, queries, floor, notices, gauges)
+    # A mode somebody set at run time outlives a restart, unless this start names one itself.
+    keep_mode = loaded.origin["mode"].line > 0
+    recovery = Recovery(clock, journal, queries, floor, notices, gauges, keep_mode)
     late.gauges, late.floor, late.recovery = gauges, floor, recovery
     Teller(bus, notices, floor, instruments)
     pictures = Pictures(

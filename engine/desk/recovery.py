@@ -27,7 +27,7 @@ class Recovery:
 
     def __init__(
         self, clock: Clock, journal: Journal, queries: TradingQueries, floor: TradingFloor, notices: NoticeLog,
-        gauges: Gauges,
+        gauges: Gauges, keep_mode: bool,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._journal = journal
@@ -35,13 +35,14 @@ class Recovery:
         self._floor = floor
         self._notices = notices
         self._gauges = gauges
+        self._keep_mode = keep_mode
         self.ban_until_ms = 0
 
     async def restore(self) -> None:
         """Read everything. Raises StoreError: never start blind."""
         ban = await self._queries.kv(BAN_KEY)
         self.ban_until_ms = int(msgspec.json.decode(ban.value)) if ban is not None else 0
-        await self._floor.recover(self._queries)
+        await self._floor.recover(self._queries, self._keep_mode)
         rows = await self._queries.last_notices(KEPT_NOTICES)
         kept = [msgspec.json.decode(row.payload, type=AnyNotice) for row in rows]
         self._notices.restore(sorted(kept, key=lambda notice: notice.seq))
