@@ -82,7 +82,8 @@ class Answers:
         health = self._gauges.health({})
         return {
             "state": health.state, "desk": health.desk, "venue": health.venue, "mode": health.mode, "pid": health.pid,
-            "home": self._home, "started_ms": health.started_ms, "now_ms": health.as_of_ms, "heartbeat_age_ms": round(self._gauges.heartbeat_age_ms),
+            "home": self._home, "started_ms": health.started_ms, "now_ms": health.as_of_ms,
+            "heartbeat_age_ms": round(self._gauges.heartbeat_age_ms),
             "loop_lag_p99_ms": round(health.loop_lag_p99_ms, 2),
             "loop_lag_max_ms_10s": round(health.loop_lag_max_ms_10s, 2),
             "seats": health.seats, "positions_open": health.positions_open, "signals_pending": health.signals_pending,
