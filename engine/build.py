@@ -47,7 +47,7 @@ from engine.money import Instrument
 from engine.paper_client import paper_client
 from engine.port.address import socket_path
 from engine.port.commands import Reply, StopEngine
-from engine.port.notices import AnyNotice
+from engine.port.notices import AnyNotice, Degraded
 from engine.port.server import PortServer
 from engine.runtime import Engine, Parts
 from engine.store.database import Database
@@ -124,7 +124,7 @@ def _wired(
     queries, history_queries = TradingQueries(Reader(trading_db)), HistoryQueries(Reader(history_db))
     writer = HistoryWriter(history)
     late = _Late()
-    supervisor = Supervisor(clock, rng, on_exhausted=late.exhausted)
+    supervisor = Supervisor(clock, rng, on_exhausted=late.exhausted, on_error=late.failed)
     client = ExchangeClient(venue, secrets, settings.exchange, clock, rng, on_ban=late.banned)
 
     instruments: dict[str, Instrument] = {}
@@ -170,7 +170,7 @@ def _wired(
     # A mode somebody set at run time outlives a restart, unless this start names one itself.
     keep_mode = loaded.origin["mode"].line > 0
     recovery = Recovery(clock, journal, queries, floor, notices, gauges, keep_mode)
-    late.gauges, late.floor, late.recovery = gauges, floor, recovery
+    late.gauges, late.floor, late.recovery, late.notices = gauges, floor, recovery, notices
     Teller(bus, notices, floor, instruments)
     pictures = Pictures(
         clock, books, feed, panels, pipeline, floor, verdicts, instruments, settings.strategies,
@@ -228,6 +228,7 @@ class _Late:
     gauges: Gauges
     floor: TradingFloor
     recovery: Recovery
+    notices: NoticeLog
     server: PortServer
     engine: Engine
 
@@ -246,6 +247,12 @@ class _Late:
     def exhausted(self, name: str, why: str) -> None:
         self.gauges.last_error = f"{name} keeps failing: {why}"
         self.floor.standing.hold(f"service {name}", why)
+
+    def failed(self, name: str, error: BaseException) -> None:
+        """A service fell over and will be started again, or the engine ends."""
+        text = f"{name}: {type(error).__name__}: {error}"
+        self.gauges.last_error = text
+        self.notices.tell(Degraded, text, severity="warn", what=name)
 
     def fallen(self, failure: Failure, symbol: str) -> None:
         self.gauges.last_error = f"{failure.name}: {failure.text}"
