@@ -21,7 +21,7 @@ from engine.exchange.orders import (
     WalletChanged,
 )
 from engine.money import ZERO
-from engine.trading.inputs import AnyInput, FillSeen, FundingPaid, OrderSeen
+from engine.trading.inputs import AnyInput, FillSeen, FundingPaid, OrderSeen, age_ms
 from engine.trading.keeper import Keeper
 from engine.trading.reconciler import Reconciler
 
@@ -55,7 +55,8 @@ class AccountInbox:
             case OrderChanged(order=order, fill=fill):
                 inputs: list[AnyInput] = []
                 if fill is not None:
-                    inputs.append(FillSeen(now_ms=now_ms, mono_ms=mono_ms, fill=fill))
+                    age = age_ms(now_ms, fill.at_ms, self._clock.rate)
+                    inputs.append(FillSeen(now_ms=now_ms, mono_ms=mono_ms, fill=fill, age_ms=age))
                 inputs.append(OrderSeen(now_ms=now_ms, mono_ms=mono_ms, order=order))
                 self._deliver(order.client_id, order.symbol, inputs)
             case ConditionalChanged(order=order):

@@ -26,6 +26,7 @@ from engine.trading.inputs import (
     OrderLost,
     OrderMissing,
     OrderSeen,
+    age_ms,
 )
 from engine.trading.intents import CancelOrder, ExitMarket, OrderIntent, PlaceEntry, PlaceStop, PlaceTier
 from engine.trading.order import Order
@@ -208,7 +209,9 @@ class Executor:
         self._journal.put(msgspec.structs.replace(pending, state=state, outcome=outcome, updated_ms=now_ms))
 
     def _seen(self, order: OrderState) -> OrderSeen:
-        return OrderSeen(now_ms=self._clock.now_ms(), mono_ms=self._clock.mono_ms(), order=order)
+        now_ms = self._clock.now_ms()
+        age = age_ms(now_ms, order.updated_ms, self._clock.rate)
+        return OrderSeen(now_ms=now_ms, mono_ms=self._clock.mono_ms(), order=order, age_ms=age)
 
     def _lost(self, client_id: str) -> OrderLost:
         return OrderLost(now_ms=self._clock.now_ms(), mono_ms=self._clock.mono_ms(), client_id=client_id)

@@ -17,13 +17,20 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class OrderSeen(Input, frozen=True, kw_only=True, tag=True):
-    """The exchange said something about an order: an answer, a query or an event."""
+    """The exchange said something about an order: an answer, a query or an event.
+
+    `age_ms` is how long ago it happened there, in machine time: what is learned late was bare from the start.
+    """
 
     order: OrderState
+    age_ms: float = 0.0
 
 
 class FillSeen(Input, frozen=True, kw_only=True, tag=True):
+    """An execution; `age_ms` as of an order."""
+
     fill: Fill
+    age_ms: float = 0.0
 
 
 class OrderDeclined(Input, frozen=True, kw_only=True, tag=True):
@@ -120,3 +127,8 @@ AnyInput = (
     OrderSeen | FillSeen | OrderDeclined | OrderLost | OrderMissing | OrderGone | CancelFailed | PriceMoved | BarClosed
     | Ticked | FundingPaid | CloseAsked | StopAsked | HoldSet | FlatSeen | QuantitySeen
 )  # fmt: skip
+
+
+def age_ms(now_ms: int, happened_ms: int, rate: float) -> float:
+    """Machine time since an exchange time; zero when the exchange did not say or the clocks disagree."""
+    return max(0.0, (now_ms - happened_ms) / rate) if happened_ms and rate > 0 else 0.0

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from engine.trading import client_ids, closing, protection, targets, trailing
 from engine.trading.announce import announce
-from engine.trading.inputs import AnyInput, BarClosed, PriceMoved
+from engine.trading.inputs import AnyInput, BarClosed, FillSeen, OrderSeen, PriceMoved
 from engine.trading.intake import note, place_entry
 from engine.trading.intents import AnyIntent
 from engine.trading.order import Order, filled_to
@@ -49,7 +49,8 @@ def step(position: Position, event: AnyInput) -> tuple[Position, list[AnyIntent]
     if after.state == "open" and not after.hold:
         trailing.tighten(after, _trail_due(after, event))
     fresh = isinstance(event, PriceMoved | BarClosed)
-    intents += protection.watch_naked(after, now_ms, mono_ms)
+    late_ms = event.age_ms if isinstance(event, OrderSeen | FillSeen) else 0.0
+    intents += protection.watch_naked(after, now_ms, mono_ms, late_ms)
     intents += closing.leave(after, mono_ms)
     intents += protection.protect(after, now_ms, mono_ms, fresh)
     if after.state == "closing" and position.state != "closing":

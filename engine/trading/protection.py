@@ -19,6 +19,7 @@ from engine.trading.intents import AnyIntent, AskExchange, PlaceStop, Tell
 from engine.trading.order import Order, Phase
 from engine.trading.position_state import Position, keep, name_next, pace, paced, prune, stop_reason
 
+_LATE_MOST_MS = 900.0
 _SETTLE_MS = 300.0  # a stop that ended by itself: its fills may still be on their way
 _RETRY_NAKED_MS = 150.0
 _RETRY_COVERED_MS = 5000.0
@@ -56,14 +57,17 @@ def protect(position: Position, now_ms: int, mono_ms: float, fresh_price: bool) 
     return [_place(position, exposure, resting)]
 
 
-def watch_naked(position: Position, now_ms: int, mono_ms: float) -> list[AnyIntent]:
-    """Time without a working stop, on the machine's clock; at the limit the position closes at market."""
+def watch_naked(position: Position, now_ms: int, mono_ms: float, age_ms: float = 0.0) -> list[AnyIntent]:
+    """Time without a working stop, on the machine's clock; at the limit the position closes at market.
+
+    News that comes `age_ms` late has cost that much of the limit already, but never the time for one attempt.
+    """
     bare = position.state in ("open", "closing") and position.exposure > 0 and position.working_stop is None
     if not bare or not position.plan.guarded:
         position.naked_since = None
         return []
     if position.naked_since is None:
-        position.naked_since = mono_ms
+        position.naked_since = mono_ms - min(age_ms, _LATE_MOST_MS)
     naked_ms = mono_ms - position.naked_since
     position.naked_max_ms = max(position.naked_max_ms, naked_ms)
     if position.state != "open" or naked_ms < position.plan.exits.naked_limit_ms:

@@ -18,7 +18,7 @@ from engine.money import ZERO, Instrument
 from engine.trading.events import Reconciled
 from engine.trading.executor import Executor
 from engine.trading.foreign import adopt
-from engine.trading.inputs import AnyInput, FillSeen, FlatSeen, OrderGone, OrderSeen, QuantitySeen
+from engine.trading.inputs import AnyInput, FillSeen, FlatSeen, OrderGone, OrderSeen, QuantitySeen, age_ms
 from engine.trading.keeper import Keeper
 from engine.trading.order import Phase
 from engine.trading.reconcile import (
@@ -268,7 +268,8 @@ class Reconciler:
         if latest is None:
             return
         inputs: list[AnyInput] = [
-            FillSeen(now_ms=now_ms, mono_ms=mono_ms, fill=fill) for fill in named_fills(latest, fills)
+            FillSeen(now_ms=now_ms, mono_ms=mono_ms, fill=fill, age_ms=age_ms(now_ms, fill.at_ms, self._clock.rate))
+            for fill in named_fills(latest, fills)
         ]
         self._keeper.feed_all(position_id, inputs)
         latest = self._keeper.position(position_id)
@@ -291,4 +292,6 @@ class Reconciler:
             return  # it is gone already
 
     def _seen(self, order: OrderState) -> OrderSeen:
-        return OrderSeen(now_ms=self._clock.now_ms(), mono_ms=self._clock.mono_ms(), order=order)
+        now_ms = self._clock.now_ms()
+        age = age_ms(now_ms, order.updated_ms, self._clock.rate)
+        return OrderSeen(now_ms=now_ms, mono_ms=self._clock.mono_ms(), order=order, age_ms=age)

@@ -337,7 +337,12 @@ class FakeGateway:
         self.wallet += realized - fee
         filled = order.filled + part
         done = filled >= order.quantity
-        order = _changed(order, filled=filled, status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED)
+        order = _changed(
+            order,
+            filled=filled,
+            updated_ms=self.clock.now_ms(),
+            status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,
+        )
         if keep:
             self.orders[order.client_id] = order
         fill = Fill(
@@ -374,7 +379,7 @@ class FakeGateway:
         return state
 
     def _set(self, order: OrderState, **changes: Any) -> OrderState:
-        changed = _changed(order, **changes)
+        changed = _changed(order, updated_ms=self.clock.now_ms(), **changes)
         self.orders[order.client_id] = changed
         self._emit_order(changed)
         return changed

@@ -1,0 +1,154 @@
+"""Random markets and random trouble on virtual time; at every step the invariants of order safety hold.
+
+A failing seed replays exactly: everything random comes from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from engine.clock import VirtualClock
+from engine.port.commands import ApproveSignal, ClosePosition
+from engine.store.rows import SignalRow
+from engine.trading.events import EntryFailed, SignalDecided, TradeClosed
+from tests.support.desk_rig import FloorRig, on_virtual_time, running
+from tests.support.gateway import FakeGateway, Fault, disorder
+from tests.support.trading import make_signal
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+LOOK_S = 0.05
+TRADE_S = 90.0
+
+
+@dataclass
+class Watch:
+    """Looks at the exchange, not at the desk: how long each symbol was held without a stop that would end it."""
+
+    gateway: FakeGateway
+    bare_since: dict[str, float] = field(default_factory=dict)
+    longest_s: float = 0.0
+
+    def look(self, now_s: float) -> None:
+        for symbol in SYMBOLS:
+            if self.gateway.signed(symbol) and not self.gateway.protected(symbol):
+                since = self.bare_since.setdefault(symbol, now_s)
+                self.longest_s = max(self.longest_s, now_s - since)
+            else:
+                self.bare_since.pop(symbol, None)
+
+
+def trouble(rng: Random, exits_too: bool) -> Fault:
+    """One fault; without `exits_too` market exits are spared, so that the two-second promise can be measured."""
+    legs = ("e", "s", "s", "s", "t1", "t2") + (("x",) if exits_too else ())
+    kind = rng.choice(["reject", "lose_request", "lose_reply", "late", "throttle", "slow", "unread"])
+    if kind == "unread":
+        return Fault(kind, op=rng.choice(["find", "find_conditional", "positions", "open_orders", "fills"]))
+    if rng.random() < 0.25:
+        op = rng.choice(["cancel", "cancel_conditional"])
+        return Fault(rng.choice(["reject", "lose_request", "lose_reply"]), op=op, code=-1000)
+    leg = rng.choice(legs)
+    op = "place_conditional" if leg == "s" else "place"
+    seconds = rng.uniform(0.1, 0.8) if kind == "slow" else rng.uniform(0.1, 4.0)
+    code = rng.choice([-4045, -1111, -2021, -1008]) if leg == "s" else rng.choice([-2019, -1008, -4131])
+    return Fault(kind, op=op, leg=leg, code=code, seconds=seconds, times=rng.choice([1, 1, 2, 3]))
+
+
+async def play(clock: VirtualClock, seed: int, exits_too: bool) -> tuple[FloorRig, Watch]:
+    rng = Random(seed)
+    gateway = FakeGateway(clock, prices={symbol: Decimal(100) for symbol in SYMBOLS})
+    gateway.latency_s = rng.choice([0.005, 0.03, 0.1])
+    gateway.filled_per_trade = Decimal(rng.choice([3, 7, 1000]))
+    gateway.settle = disorder(rng, most_s=rng.choice([0.0, 0.1, 0.3]))
+    rig = FloorRig(clock, gateway)
+    watch = Watch(gateway)
+    async with running(rig):
+        started = clock.mono_ms()
+        asked: list[asyncio.Future] = []
+        count = 0
+        prices = dict.fromkeys(SYMBOLS, 100.0)
+        while (elapsed := (clock.mono_ms() - started) / 1000) < TRADE_S:
+            await asyncio.sleep(LOOK_S)
+            watch.look(elapsed)
+            assert not rig.dead()
+            if rng.random() < 0.03:
+                gateway.faults.append(trouble(rng, exits_too))
+            if rng.random() < 0.3:
+                symbol = rng.choice(SYMBOLS)
+                prices[symbol] = max(60.0, prices[symbol] * (1 + rng.gauss(0, 0.004)))
+                gateway.move(symbol, round(prices[symbol], 1))
+                if rng.random() < 0.9:
+                    rig.floor.keeper.on_price(symbol, round(prices[symbol], 1))
+            if rng.random() < 0.02:
+                count += 1
+                symbol = rng.choice(SYMBOLS)
+                side = rng.choice([1, -1])
+                price = float(gateway.prices[symbol])
+                signal = make_signal(
+                    id=f"s{count}", symbol=symbol, side=side, ref_close=price,
+                    stop=round(price * (1 - side * rng.uniform(0.01, 0.025)), 1),
+                )  # fmt: skip
+                await rig.floor.admission.offer(signal)
+                asked.append(asyncio.ensure_future(rig.ask(ApproveSignal, signal_id=signal.id)))
+            if rng.random() < 0.003 and (held := [s for s in SYMBOLS if gateway.signed(s)]):
+                rig_ask = rig.ask(ClosePosition, position_id=rng.choice(held), pct=rng.choice([30, 100]))
+                asked.append(asyncio.ensure_future(rig_ask))
+            if rng.random() < 0.002 and (held := [s for s in SYMBOLS if gateway.signed(s)]):
+                gateway.manual_close(rng.choice(held), client_id=rng.choice(["web_1", "autoclose-1", "adl_autoclose"]))
+            if rng.random() < 0.002:
+                gateway.cut_stream()
+                asyncio.get_running_loop().call_later(rng.uniform(0.1, 3.0), gateway.mend_stream)
+        gateway.faults.clear()
+        for _ in range(round(70 / LOOK_S)):  # calm: within a minute both sides agree
+            await asyncio.sleep(LOOK_S)
+            watch.look((clock.mono_ms() - started) / 1000)
+        replies = await asyncio.gather(*asked)
+        settle(rig, replies)
+    return rig, watch
+
+
+def settle(rig: FloorRig, replies: list) -> None:
+    """After calm: agreement, conserved quantities and money, one end for each signal, no order twice."""
+    gateway, keeper = rig.gateway, rig.floor.keeper
+    assert not rig.dead()
+    assert rig.floor.reconciler.reconciled, rig.floor.reconciler.rows()
+    assert len(gateway.sent) == len(set(gateway.sent))
+    for symbol in SYMBOLS:
+        position = keeper.on_symbol(symbol)
+        ours = position.exposure * position.plan.side if position is not None else 0
+        assert ours == gateway.signed(symbol)
+        if gateway.signed(symbol):
+            assert gateway.protected(symbol)
+        else:
+            assert not gateway.resting(symbol)
+    open_orders = {
+        order.client_id for position in keeper.positions() for order in position.orders.values() if order.live
+    }
+    assert {order.client_id for symbol in SYMBOLS for order in gateway.resting(symbol)} == open_orders
+    approved = {event.signal_id for event in rig.events(SignalDecided) if event.state == "approved"}
+    ends = [event.signal_id for event in rig.told if isinstance(event, TradeClosed | EntryFailed)]
+    assert len(ends) == len(set(ends))
+    still = {position.plan.signal_id for position in keeper.positions()}
+    assert approved == set(ends) | still
+    closed = [row for row in rig.journal.of(SignalRow) if row.taken and row.status == "closed"]
+    assert {row.signal_id for row in closed} == {e.signal_id for e in rig.events(TradeClosed)}
+    if not still:
+        booked = sum((row.result_usdt for row in closed), Decimal(0))
+        assert booked == pytest.approx(gateway.wallet - 10_000, abs=Decimal("0.000001"))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_position_is_bare_for_longer_than_two_seconds(seed: int) -> None:
+    _, watch = on_virtual_time(lambda clock: play(clock, seed, exits_too=False))
+    # Two seconds from the moment the desk knows, plus the delay of knowing and the way of the market order.
+    assert watch.longest_s <= 2.0 + 0.3 + 0.3
+
+
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_with_failing_exits_too_everything_is_settled_after_calm(seed: int) -> None:
+    _, watch = on_virtual_time(lambda clock: play(clock, seed, exits_too=True))
+    assert watch.longest_s < 15.0
