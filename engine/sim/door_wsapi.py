@@ -105,7 +105,7 @@ class SocketApiDoor:
             return _error(None, 400, {"code": -1135, "msg": "Invalid JSON Request"})
         exchange = self._exchange
         exchange.catch_up()
-        show = session.show_limits and params.pop("returnRateLimits", "true").lower() != "false"
+        show = session.show_limits and params.get("returnRateLimits", "true").lower() != "false"
         try:
             exchange.pools.admit(session.address, exchange.clock.now_ms())
             answer = self._answer(str(method), params, session)

@@ -35,7 +35,7 @@ class Market:
         self._touches: dict[str, TouchMaker] = {}
         self._funding = {symbol: FundingRates(symbol, seed, symbol in MAJORS) for symbol in lanes}
         self._books: dict[str, Sides] = {}
-        self._settled_at: dict[str, int] = {}
+        self._settled: dict[str, tuple[int, tuple[int, int]]] = {}
         self._traded: set[str] = set()
         self._played: tuple[str, CapturedBook, Callable[[], float]] | None = None
         self._thin: dict[str, Decimal] = {}
@@ -94,13 +94,14 @@ class Market:
         """The displayed book now; it moves once each beat and whenever its price has."""
         book = self._books.get(symbol)
         if book is None:
-            book = self._books[symbol] = self._maker(symbol).ladder(self._now_ms)
+            maker = self._maker(symbol)
+            book = self._books[symbol] = maker.ladder(self._now_ms)
+            self._settled[symbol] = (self.beat, maker.prices(self._now_ms))
         elif isinstance(book, Ladder):
             prices = self._maker(symbol).prices(self._now_ms)
-            moved = prices != (book.bid[0], book.ask[0])
-            if moved or self._settled_at[symbol] != self.beat:
+            if self._settled[symbol] != (self.beat, prices):  # what a taker took stays gone until then
                 book.settle(prices)
-        self._settled_at[symbol] = self.beat
+                self._settled[symbol] = (self.beat, prices)
         return book
 
     def refreshed(self, symbol: str) -> Sides:

@@ -104,7 +104,9 @@ def _tape(contract: Contract, recordings: Mapping[str, Recording], seed: int, ba
     if symbol in recordings:
         return Tape(recordings[symbol], contract.grid)
     rng = Random(crc32(f"{seed} {symbol}".encode()))
-    twin = next((name for name in (pair, f"{contract.rules.row['baseAsset']}USDT") if name in recordings), None)
+    dollars = contract.rules.row["quoteAsset"] in ("USDT", "USDC")
+    twins = (pair, f"{contract.rules.row['baseAsset']}USDT") if dollars else ()
+    twin = next((name for name in twins if name in recordings), None)
     if twin is not None:  # the same underlying in another quote or with a delivery date: the same path, a little off
         recording = recordings[twin]
         premium = 1.004 if pair != symbol else 1.0
