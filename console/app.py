@@ -104,7 +104,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
             if before_s >= due_s:
                 self.paint()
                 self._paint_ms = (loop.time() - before_s) * 1_000
-                self._govern()
+                self.govern()
                 due_s = loop.time() + self.governor.pause_s
             else:
                 self.paint(urgent=True)
@@ -135,7 +135,8 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         if isinstance(self.screen, Dialog | Page):
             self.screen.on_beat()
 
-    def _govern(self) -> None:
+    def govern(self) -> None:
+        """Read the meter and let the governor choose rate and link class."""
         written = self.meter.written if self.meter is not None else 0
         reading = Reading(
             at_s=self.mono_s(),

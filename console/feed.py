@@ -14,7 +14,7 @@ from typing import TypeVar
 from console.beat import rate_hz
 from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice
-from engine.port.views import AnyView, HealthView
+from engine.port.views import AnyView, BookView, BreakdownView, ChartView, HealthView, RegimeView
 
 V = TypeVar("V", bound=AnyView)
 
@@ -90,7 +90,9 @@ class Feed:
         if topic in self._wanted and dict(self._wanted[topic] or {}) == dict(args or {}):
             return
         self._wanted[topic] = args
-        self._forget(topic)
+        view = self.views.get(topic)
+        if view is None or not args or subject_of(view) != dict(args):
+            self._forget(topic)
         if not self._lost.is_set() and self._tasks:
             self._start(topic)
 
@@ -143,6 +145,9 @@ class Feed:
     def _take(self, topic: str, view: AnyView) -> None:
         now_s = self._mono_s()
         self._anchor_to(view.as_of_ms, now_s)
+        if isinstance(view, HealthView) and view.speed != self._speed():
+            # What has passed so far passed at the old speed.
+            self._anchor = (float(max(self.now_ms(), view.as_of_ms)), now_s)
         self.views[topic] = view
         self._received_s[topic] = self._life_s = now_s
         self.changed.add(topic)
@@ -202,3 +207,17 @@ class Feed:
                 self.on_notice(notice)
                 self.stir.set()
         self._lost.set()
+
+
+def subject_of(view: AnyView) -> dict[str, str]:
+    """The arguments that would ask for this very view."""
+    match view:
+        case BookView():
+            return {"symbol": view.symbol}
+        case ChartView():
+            return {"symbol": view.symbol, "tf": view.timeframe}
+        case RegimeView(focus=focus) if focus is not None:
+            return {"symbol": focus.symbol}
+        case BreakdownView(signal=signal) if signal is not None:
+            return {"signal_id": signal.id}
+    return {}

@@ -154,7 +154,7 @@ def blocks(share: float, width: int) -> str:
 def gauge(used: float, limit: float, width: int) -> str:
     """A fill gauge; any use at all shows at least one cell."""
     share = used / limit if limit > 0 else 0.0
-    whole = min(math.ceil(max(share, 0.0) * width), width)
+    whole = math.ceil(max(0.0, min(share, 1.0)) * width)
     return "▓" * whole + "░" * (width - whole)
 
 
@@ -171,10 +171,10 @@ def spark(values: Sequence[float], width: int) -> str:
     values = [value for value in values[-width:] if math.isfinite(value)]
     if not values:
         return ""
-    low, high = min(values), max(values)
-    if high == low:
+    low, half = min(values), max(values) / 2 - min(values) / 2  # halves, so that no difference overflows
+    if half == 0:
         return _SPARK[3] * len(values)
-    return "".join(_SPARK[min(int((value - low) / (high - low) * 8), 7)] for value in values)
+    return "".join(_SPARK[min(int((value / 2 - low / 2) / half * 8), 7)] for value in values)
 
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}

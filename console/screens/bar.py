@@ -38,7 +38,7 @@ class CommandBar(Dialog[str]):
         yield Field(placeholder="pause 30m, block SOLUSDT short 4h, mode auto, find eth ...", id="line")
 
     def _field(self) -> Field:
-        return self.query_one("#line", Field)
+        return self.field("line")
 
     def rows(self, width: int) -> list[Row]:
         about = dict(bar.names())

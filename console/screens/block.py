@@ -60,7 +60,7 @@ class BlockDialog(Dialog[Block]):
         return hints(("Enter", "block"), ("↑↓ ←→", "change"), ("Esc", "back"), lit=self.armed)
 
     def key(self, event: events.Key) -> None:
-        field = self.query_one("#for", Field)
+        field = self.field("for")
         if event.key in ("down", "tab", "up", "shift+tab") or (event.key in ("j", "k") and not field.has_focus):
             self._row = (self._row + (1 if event.key in ("down", "tab", "j") else -1)) % 3
             if self._row == 2:
@@ -77,7 +77,7 @@ class BlockDialog(Dialog[Block]):
 
     def enter(self) -> None:
         try:
-            for_s = render.parse_span(self.query_one("#for", Field).value)
+            for_s = render.parse_span(self.field("for").value)
         except ValueError as error:
             self.note = (str(error), "danger")
             return

@@ -76,20 +76,20 @@ class Grave(Dialog[str]):
         yield Choice(self.look, "Cancel", id="cancel")
 
     def first_focus(self) -> Widget | None:
-        return self.query_one("#cancel")
+        return self.made["cancel"]
 
     def foot(self) -> Row:
         verb = self._verb if self._matches() else "cancel"
         return hints(("Enter", verb), ("Tab", "field or Cancel"), ("Esc", "back"), lit=self.armed)
 
     def _field(self) -> Field:
-        return self.query_one("#account", Field)
+        return self.field("account")
 
     def _matches(self) -> bool:
-        return not self.query_one("#cancel").has_focus and self._field().value == self._account
+        return not self.made["cancel"].has_focus and self._field().value == self._account
 
     def key(self, event: events.Key) -> None:
-        field, cancel = self._field(), self.query_one("#cancel")
+        field, cancel = self._field(), self.made["cancel"]
         if event.key in ("tab", "shift+tab", "up", "down"):
             (cancel if field.has_focus else field).focus()
             self.call_after_refresh(self.on_beat)
@@ -98,7 +98,7 @@ class Grave(Dialog[str]):
             field.insert_text_at_cursor(event.character)
 
     def enter(self) -> None:
-        if self.query_one("#cancel").has_focus:
+        if self.made["cancel"].has_focus:
             self.dismiss(None)
         elif self._matches():
             self.busy = True

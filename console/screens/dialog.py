@@ -66,6 +66,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         self.busy = False
         self.note: tuple[str, str] = ("", "")
         self._opens_s = math.inf
+        self.made: dict[str, Widget] = {}  # the fields and choices by their ids
         self._body: Canvas | None = None
         self._foot: Canvas | None = None
 
@@ -91,14 +92,22 @@ class Dialog(ModalScreen[T | None], Generic[T]):
 
     def first_focus(self) -> Widget | None:
         """What has the keyboard once the guard has passed."""
-        return next(iter(self.query(Field)), None)
+        return next((widget for widget in self.made.values() if isinstance(widget, Field)), None)
+
+    def field(self, name: str) -> Field:
+        """A field by its id."""
+        widget = self.made[name]
+        assert isinstance(widget, Field)
+        return widget
 
     def compose(self) -> ComposeResult:
         self._body, self._foot = Canvas(self.look, id="body"), Canvas(self.look, id="foot")
         with Vertical(id="box", classes=self.tone) as box:
             box.border_title = self.look.text(self.heading)
             yield self._body
-            yield from self.fields()
+            for widget in self.fields():
+                self.made[widget.id or ""] = widget
+                yield widget
             yield self._foot
 
     def on_mount(self) -> None:
@@ -138,8 +147,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         text, role = self.note
         if text:
             rows += [(), *wrap(text, width, role)]
-        others = sum(widget.outer_size.height or 1 for widget in self.query("#box > Field, #box > .choice"))
-        height = max(min(len(rows), self.app.size.height - 4 - others), 1)
+        height = max(min(len(rows), self.app.size.height - 4 - len(self.made)), 1)
         if self._body.styles.height is None or self._body.styles.height.value != height:
             self._body.styles.height = height
         self._body.draw(rows)

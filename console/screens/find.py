@@ -102,7 +102,7 @@ class Finder(Dialog[str]):
         return (*hints(("Enter", "choose"), ("↑↓", "move"), ("Esc", "back")), (f"   {count}", "muted"))
 
     def changed(self) -> None:
-        self._found = rank(self._entries, self.query_one("#pattern", Field).value)
+        self._found = rank(self._entries, self.field("pattern").value)
         self._at = 0
 
     def key(self, event: events.Key) -> None:
@@ -113,7 +113,7 @@ class Finder(Dialog[str]):
             self.on_beat()
 
     def enter(self) -> None:
-        pattern = self.query_one("#pattern", Field).value.strip()
+        pattern = self.field("pattern").value.strip()
         if self._found:
             self.dismiss(self._found[self._at].id)
         elif self._free and pattern:

@@ -101,7 +101,7 @@ class StopDialog(Dialog[str]):
 
     def _stop(self) -> float | None:
         try:
-            value = float(self.query_one("#stop", Field).value)
+            value = float(self.field("stop").value)
         except ValueError:
             return None
         return value if value > 0 else None
@@ -115,7 +115,7 @@ class StopDialog(Dialog[str]):
 
     def enter(self) -> None:
         row, stop = self._about.find(), self._stop()
-        text = self.query_one("#stop", Field).value.strip()
+        text = self.field("stop").value.strip()
         if row is None or stop is None:
             self.note = ("not a price", "danger")
         elif row.stop is not None and stop == float(row.stop):

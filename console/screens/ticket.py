@@ -115,11 +115,11 @@ class TicketDialog(Dialog[ask.Reply]):
     def _fields(self) -> tuple[str, str]:
         if not self._edit:
             return ("", "")
-        return (self.query_one("#risk", Field).value.strip(), self.query_one("#stop", Field).value.strip())
+        return (self.field("risk").value.strip(), self.field("stop").value.strip())
 
     def key(self, event: object) -> None:
         if self._edit and getattr(event, "key", "") in ("tab", "shift+tab", "up", "down"):
-            risk, stop = self.query_one("#risk", Field), self.query_one("#stop", Field)
+            risk, stop = self.field("risk"), self.field("stop")
             (stop if risk.has_focus else risk).focus()
 
     def enter(self) -> None:

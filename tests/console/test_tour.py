@@ -1,0 +1,55 @@
+"""The tour follows what the person does, goes only forward, and holds no key."""
+
+from __future__ import annotations
+
+from console.screens.tour import Seen, advance
+from engine.port import commands as ask
+from tests.support import console_views as views
+from tests.support.frames import console, settle, text_frame, until
+
+
+def test_tour_follows_the_trade() -> None:
+    story = [
+        (Seen(), 0),
+        (Seen(waiting=True), 0),
+        (Seen(waiting=True, at_why=True), 1),
+        (Seen(waiting=True, at_why=True, ticket_open=True), 2),
+        (Seen(positions=1), 3),
+        (Seen(positions=1, protected=True), 4),
+        (Seen(positions=1, protected=True, tier_taken=True), 5),
+        (Seen(), 5),
+    ]
+    step = 0
+    for seen, expected in story:
+        step = advance(step, seen)
+        assert step == expected
+
+
+async def test_tour_walks_with_the_keys_and_one_escape_ends_it() -> None:
+    over = views.desk() | {"health": views.health(venue="sim"), "positions": views.positions(rows=())}
+    async with console((140, 40), views=over, demo=True, tour=True) as (app, pilot, port):
+        assert "1 of 6" in "\n".join(text_frame(app))
+        await pilot.press("x")
+        await until(pilot, lambda: "2 of 6" in "\n".join(text_frame(app)))
+        await pilot.press("a")
+        await until(pilot, lambda: app.desk.tour is not None and app.desk.tour.step == 2)
+        await until(pilot, lambda: getattr(app.screen, "armed", False))
+        await pilot.press("enter")
+        await until(pilot, port.acted)
+        assert isinstance(port.acted()[0], ask.ApproveSignal)
+        await port.put("positions", views.positions(revision=2))
+        await until(pilot, lambda: app.desk.tour is not None and app.desk.tour.step >= 4)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.desk.tour is None)
+        await settle(pilot, app)
+        assert "of 6" not in "\n".join(text_frame(app))
+
+
+async def test_tour_can_be_leafed_through() -> None:
+    over = views.desk() | {"health": views.health(venue="sim"), "positions": views.positions(rows=())}
+    async with console((100, 30), views=over, demo=True, tour=True) as (app, pilot, _port):
+        for _ in range(5):
+            await pilot.press("n")
+        await until(pilot, lambda: "6 of 6" in "\n".join(text_frame(app)))
+        await pilot.press("n")
+        await until(pilot, lambda: app.desk.tour is None)
