@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from engine.sim.accounts import AccountBook
 from engine.sim.contract import Level, SymbolRules
 from engine.sim.listing import DEFAULT_BRACKETS
+from engine.sim.symbols import Contract, load_contracts
 
 ACCOUNT = "paper"
 HOST = "http://paper.invalid"
@@ -53,6 +54,7 @@ class LiveMarket:
     def __init__(self, symbols: Callable[[], Sequence[str]], look: Callable[[str], LiveSymbol]) -> None:
         self._symbols = symbols
         self._look = look
+        self._recorded: dict[str, Contract] = {}
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -109,19 +111,28 @@ class LiveMarket:
         return taken
 
     def brackets(self, symbol: str) -> list[dict[str, Any]]:
-        cum, rows, last_ratio = 0.0, [], 0.0
-        for number, leverage, floor, cap, ratio in DEFAULT_BRACKETS:
-            cum += floor * (ratio - last_ratio)
-            last_ratio = ratio
-            rows.append({
-                "bracket": number, "initialLeverage": leverage, "notionalCap": cap, "notionalFloor": floor,
-                "maintMarginRatio": ratio, "cum": cum,
-            })  # fmt: skip
-        return rows
+        """Those recorded of the symbol; a newer one gets the usual ones of a small contract."""
+        if not self._recorded:
+            self._recorded = load_contracts(())
+        known = self._recorded.get(symbol)
+        return list(known.brackets) if known is not None else usual_brackets()
 
     def funding_rate(self, symbol: str) -> tuple[Decimal, int]:
         seen = self._look(symbol)
         return seen.funding_rate, seen.next_funding_ms
+
+
+def usual_brackets() -> list[dict[str, Any]]:
+    """Brackets of a contract nothing was recorded of."""
+    cum, rows, last_ratio = 0.0, [], 0.0
+    for number, leverage, floor, cap, ratio in DEFAULT_BRACKETS:
+        cum += floor * (ratio - last_ratio)
+        last_ratio = ratio
+        rows.append({
+            "bracket": number, "initialLeverage": leverage, "notionalCap": cap, "notionalFloor": floor,
+            "maintMarginRatio": ratio, "cum": cum,
+        })  # fmt: skip
+    return rows
 
 
 class PaperExchange:
