@@ -5,6 +5,11 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
+# Certificates of the machine, as pip has them, also behind a proxy of one's own.
+export UV_SYSTEM_CERTS := 1
+export UV_NATIVE_TLS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
 .PHONY: demo run test check lint types contracts format bench chaos soak lock clean
 
 demo: $(VENV)/.app
@@ -47,12 +52,14 @@ $(UV):
 
 # Bytecode is compiled at installation: without it the first paint takes three times as long.
 $(VENV)/.app: requirements.lock pyproject.toml | $(UV)
-	$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
-	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock \
+		|| $(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps -e .
 	@$(BIN)/python -m compileall -q console engine strategies config
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(UV)
-	$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock
-	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock \
+		|| $(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install -q --no-deps -e .
 	@touch $@
