@@ -6,11 +6,12 @@ quicker. Files may be missing or late, so whatever the archive does not have is 
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ from strategies.model import TIMEFRAME_MS
 log = structlog.get_logger("market")
 
 DAY_MS = 86_400_000
+PARALLEL = 4
 ROOT = "/data/futures/um"
 YEAR_2001_MS = 10**12  # thirteen digits: milliseconds
 YEAR_2286_MS = 10**13
@@ -61,30 +63,56 @@ def archive_plan(symbol: str, tf: str, start_ms: int, end_ms: int) -> Iterator[A
 
 
 class Archive:
-    """Reads bars out of archive files."""
+    """Reads bars out of archive files, a few files at a time."""
 
     def __init__(self, files: ArchiveFiles) -> None:
         self._files = files
 
-    async def bars(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> list[Bar]:
-        """What the archive has of the range, oldest first; may have holes. A damaged file is left out and logged."""
-        found: list[Bar] = []
-        for wanted in archive_plan(symbol, tf, start_ms, end_ms):
-            try:
-                found += await self._file(wanted)
-            except (BadPayload, Transient) as error:
-                log.warning("archive_file_skipped", path=wanted.path, reason=str(error))
-        return found
+    async def parts(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> AsyncIterator[list[Bar]]:
+        """What the archive has of the range, oldest first, as the files come; may have holes.
 
-    async def _file(self, wanted: ArchiveFile) -> list[Bar]:
+        A damaged file is left out and logged. Whoever keeps each part as it comes can stop and go on later.
+        """
+        plan = list(archive_plan(symbol, tf, start_ms, end_ms))
+        for first in range(0, len(plan), PARALLEL):
+            found = await asyncio.gather(*(self._try(wanted) for wanted in plan[first : first + PARALLEL]))
+            yield [bar for bars in found for bar in bars]
+
+    async def check(self, wanted: ArchiveFile) -> list[Bar] | None:
+        """The bars of one file; None where the archive has no such file. Raises BadPayload or Transient."""
         checksum = await self._files.get(f"{wanted.path}.CHECKSUM")
         if checksum is None:
-            return []
+            return None
         packed = await self._files.get(wanted.path)
         if packed is None:
+            return None
+        # A month of minutes takes a tenth of a second to read, which a loop that trades does not have.
+        bars = await asyncio.get_running_loop().run_in_executor(None, _read, packed, checksum)
+        return [bar for bar in bars if wanted.start_ms <= bar.open_ms < wanted.end_ms]
+
+    async def _try(self, wanted: ArchiveFile) -> list[Bar]:
+        try:
+            return await self.check(wanted) or []
+        except (BadPayload, Transient) as error:
+            log.warning("archive_file_skipped", path=wanted.path, reason=str(error))
             return []
-        verify(packed, checksum)
-        return [bar for bar in parse(packed) if wanted.start_ms <= bar.open_ms < wanted.end_ms]
+
+
+def _read(packed: bytes, checksum: bytes) -> list[Bar]:
+    verify(packed, checksum)
+    return unrepeated(parse(packed))
+
+
+def unrepeated(bars: Iterable[Bar]) -> list[Bar]:
+    """Each bar once, by open time; one that is there twice with different values is nobody's to choose and left out."""
+    kept: dict[int, Bar] = {}
+    disputed: set[int] = set()
+    for bar in bars:
+        if kept.setdefault(bar.open_ms, bar) != bar:
+            disputed.add(bar.open_ms)
+    if disputed:
+        log.warning("archive_rows_disputed", rows=len(disputed), first_ms=min(disputed))
+    return [bar for at, bar in sorted(kept.items()) if at not in disputed]
 
 
 def verify(packed: bytes, checksum: bytes) -> None:

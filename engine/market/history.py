@@ -6,7 +6,7 @@ those. A symbol is live as soon as it is done; others do not wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,8 +31,8 @@ log = structlog.get_logger("market")
 
 SYMBOL_RETRY_S = (5.0, 15.0, 30.0)
 BEFORE_LISTING = "before_listing"
-ARCHIVE_ROWS = 5000
 MOST_CATCH_UPS = 5
+FOLD_BACK_MS = 14 * DAY_MS  # longer bars this young are folded out of the 15m bars at hand instead of fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ LoadResult = Complete | Partial | Failed
 
 
 class ArchiveReader(Protocol):
-    """The public archive: no request weight. What it has of [start, end), oldest first; may have holes."""
+    """The public archive: no request weight. What it has of [start, end), a few files at a time; may have holes."""
 
-    async def bars(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> list[Bar]: ...
+    def parts(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> AsyncIterator[list[Bar]]: ...
 
 
 class HistoryLoader:
@@ -125,41 +125,74 @@ class HistoryLoader:
 
     async def _load(self, symbol: str, listed_ms: int) -> LoadResult:
         known = await self._known(symbol)
-        gaps: list[GapRow] = []
-        suspended: list[str] = []
-        total = 0
+        scans: dict[str, tuple[Scan, Span]] = {}
         for tf in self._history_ms:
-            scan, end_ms = await self._fill(symbol, tf, listed_ms, known)
-            stored = await self._queries.candles(symbol, tf, newest=CAPACITY[tf])
-            for bad in self._panels.load(symbol, tf, stored):
-                log.error("stored_bar_invalid", symbol=symbol, tf=tf, what=str(bad))
-            total += scan.present
-            gaps += [track(symbol, tf, gap) for gap in scan.gaps]
-            if grade(scan, TIMEFRAME_MS[tf], end_ms) is Grade.SUSPENDED:
-                suspended.append(tf)
-        for change in self._panels.fold_all(symbol):
-            await self._fetcher.store(symbol, change.tf, [change.bar])
+            scans[tf] = await self._fill(symbol, tf, listed_ms, known)
+            await self._remember(symbol, tf)
+        await self._fold(symbol)
+        for tf, (scan, span) in scans.items():
+            scans[tf] = (await self._after_folding(symbol, tf, scan, span), span)
+        gaps = [track(symbol, tf, gap) for tf, (scan, _) in scans.items() for gap in scan.gaps]
+        total = sum(scan.present for scan, _ in scans.values())
         if not gaps:
             return Complete(total)
         self._journal.put(*(gap for gap in gaps if (gap.tf, gap.from_ms) not in known))
+        suspended = [
+            tf for tf, (scan, span) in scans.items() if grade(scan, TIMEFRAME_MS[tf], span[1]) is Grade.SUSPENDED
+        ]
         return Partial(total, tuple(gaps), tuple(suspended))
 
-    async def _fill(self, symbol: str, tf: str, listed_ms: int, known: Known) -> tuple[Scan, int]:
-        """Fetch what is missing; returns what is there then and the end of the range that was looked at."""
+    async def _remember(self, symbol: str, tf: str) -> None:
+        """Stored bars into memory."""
+        stored = await self._queries.candles(symbol, tf, newest=CAPACITY[tf])
+        for bad in self._panels.load(symbol, tf, stored):
+            log.error("stored_bar_invalid", symbol=symbol, tf=tf, what=str(bad))
+
+    async def _fold(self, symbol: str) -> None:
+        """Complete the longer series out of the 15m bars at hand."""
+        folded: dict[str, list[Bar]] = {}
+        for change in self._panels.fold_all(symbol):
+            folded.setdefault(change.tf, []).append(change.bar)
+        for tf, bars in folded.items():
+            await self._fetcher.store(symbol, tf, bars)
+
+    async def _after_folding(self, symbol: str, tf: str, scan: Scan, span: Span) -> Scan:
+        """What is there once longer bars were folded; those that a hole in the 15m bars stood against are fetched."""
+        if not scan.gaps or not self._foldable(tf, scan.gaps[-1]):
+            return scan
+        scan = await self._scan(symbol, tf, span)
+        late = [hole for hole in scan.gaps if hole.from_ms >= self._clock.now_ms() - FOLD_BACK_MS]
+        if not late:
+            return scan
+        for hole in late:
+            await self._fetcher.fetch(symbol, tf, hole.from_ms, hole.to_ms, Lane.BACKGROUND)
+        await self._remember(symbol, tf)
+        return await self._scan(symbol, tf, span)
+
+    def _foldable(self, tf: str, hole: Gap) -> bool:
+        """Whether 15m bars will say what the longer bars of a hole were: one that reaches up to the present."""
+        now_ms = self._clock.now_ms()
+        newest = hole.to_ms + TIMEFRAME_MS[tf] > now_ms
+        return tf != BASE and newest and hole.from_ms >= now_ms - min(FOLD_BACK_MS, self._history_ms[BASE])
+
+    async def _fill(self, symbol: str, tf: str, listed_ms: int, known: Known) -> tuple[Scan, Span]:
+        """Fetch what is missing; returns what is there then and the range that was looked at."""
         span = self._span(tf, listed_ms, known)
         scan = await self._scan(symbol, tf, span)
         if scan.gaps and self._archive is not None:
             for hole in scan.gaps:
                 await self._fill_from_archive(self._archive, symbol, tf, hole)
             scan = await self._scan(symbol, tf, span)
-        tried = [hole for hole in reversed(scan.gaps) if self._due(tf, hole, known)]
+        tried = [hole for hole in reversed(scan.gaps) if self._due(tf, hole, known) and not self._foldable(tf, hole)]
+        if not tried and tf != BASE:
+            return scan, span
         for hole in tried:
             await self._fetcher.fetch(symbol, tf, hole.from_ms, hole.to_ms, Lane.BACKGROUND)
         if tf == BASE:
             span = await self._catch_up(symbol, span, listed_ms, known)
         if tried and tried[-1].from_ms == span[0]:
             span = await self._settle_beginning(symbol, tf, tried[-1], span[1])
-        return await self._scan(symbol, tf, span), span[1]
+        return await self._scan(symbol, tf, span), span
 
     async def _catch_up(self, symbol: str, span: Span, listed_ms: int, known: Known) -> Span:
         """Fetch what closed while we were fetching, until nothing did; a quick exchange is not chased for ever."""
@@ -188,10 +221,9 @@ class HistoryLoader:
         until_ms = min(hole.to_ms, newest_ms)
         if until_ms <= hole.from_ms:
             return
-        bars = await archive.bars(symbol, tf, hole.from_ms, until_ms)
-        good = [bar for bar in bars if fault(tf, bar) is None]
-        for first in range(0, len(good), ARCHIVE_ROWS):
-            await self._fetcher.store(symbol, tf, good[first : first + ARCHIVE_ROWS])
+        async for bars in archive.parts(symbol, tf, hole.from_ms, until_ms):
+            good = [bar for bar in bars if fault(tf, bar) is None]
+            await self._fetcher.store(symbol, tf, good)
 
     async def _known(self, symbol: str) -> Known:
         return {(row.tf, row.from_ms): row for row in await self._queries.gaps(symbol=symbol)}

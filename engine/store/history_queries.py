@@ -13,6 +13,7 @@ from engine.store.history_rows import CandleColumns, GapRow, TradeRow
 from engine.store.history_tables import Candles, Trades
 from engine.store.reader import Reader
 from engine.store.statements import read, table_of
+from strategies.model import TIMEFRAME_MS
 
 
 class SeriesSpan(NamedTuple):
@@ -39,14 +40,11 @@ class HistoryQueries:
 
     async def open_times(self, symbol: str, tf: str, since_ms: int = 0) -> NDArray[np.int64]:
         """Open times of the stored bars, sorted."""
-        statement = (
-            select(Candles.open_time)
-            .where(Candles.symbol == symbol, Candles.tf == tf, Candles.open_time >= since_ms)
-            .order_by(Candles.open_time)
-        )
-        return await self._reader.run(
-            lambda connection: np.fromiter(connection.execute(statement).scalars(), dtype=np.int64)
-        )
+        return await self._reader.run(lambda connection: _open_times(connection, symbol, tf, since_ms))
+
+    async def symbols(self) -> list[str]:
+        """Symbols with at least one stored bar, sorted."""
+        return await self._reader.run(symbols_stored)
 
     async def spans(self) -> list[SeriesSpan]:
         """Every stored series with its first and last bar."""
@@ -83,6 +81,31 @@ class HistoryQueries:
         return await self._reader.run(lambda connection: [TradeRow(*found) for found in connection.execute(statement)])
 
 
+def symbols_stored(connection: Connection) -> list[str]:
+    """Symbols with bars: from one to the next by the key, because looking at every bar would take seconds."""
+    found: list[str] = []
+    at = connection.execute(select(func.min(Candles.symbol))).scalar()
+    while at is not None:
+        found.append(at)
+        at = connection.execute(select(func.min(Candles.symbol)).where(Candles.symbol > at)).scalar()
+    return found
+
+
+def _open_times(connection: Connection, symbol: str, tf: str, since_ms: int) -> NDArray[np.int64]:
+    """A series without a hole is known by its ends and its count; only one with holes is read bar by bar."""
+    here = (Candles.symbol == symbol, Candles.tf == tf, Candles.open_time >= since_ms)
+    step = TIMEFRAME_MS[tf]
+    ends = func.count(), func.min(Candles.open_time), func.max(Candles.open_time)
+    off_grid = func.max(Candles.open_time % step)
+    count, first, last, off = connection.execute(select(*ends, off_grid).where(*here)).one()
+    if count == 0:
+        return np.empty(0, dtype=np.int64)
+    if off == 0 and last - first == (count - 1) * step:
+        return np.arange(first, last + 1, step, dtype=np.int64)
+    statement = select(Candles.open_time).where(*here).order_by(Candles.open_time)
+    return np.fromiter(connection.execute(statement).scalars(), dtype=np.int64)
+
+
 def _candles(
     connection: Connection, symbol: str, tf: str, since_ms: int, until_ms: int | None, newest: int | None
 ) -> CandleColumns:
@@ -93,7 +116,8 @@ def _candles(
     statement = statement.order_by(Candles.open_time.desc())
     if newest is not None:
         statement = statement.limit(newest)
-    found = connection.execute(statement).all()[::-1]
-    times = np.array([bar[0] for bar in found], dtype=np.int64)
-    values = np.array([bar[1:] for bar in found], dtype=np.float64).reshape(len(found), len(columns) - 1)
-    return CandleColumns(times, *(np.ascontiguousarray(values[:, i]) for i in range(len(columns) - 1)))
+    found = [tuple(bar) for bar in connection.execute(statement).all()]
+    if not found:
+        return CandleColumns(np.empty(0, dtype=np.int64), *(np.empty(0) for _ in columns[1:]))
+    times, *values = zip(*reversed(found), strict=True)
+    return CandleColumns(np.array(times, dtype=np.int64), *(np.array(value, dtype=np.float64) for value in values))

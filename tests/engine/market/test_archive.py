@@ -109,8 +109,11 @@ def test_a_checksum_must_fit() -> None:
 
 
 def bars(shelf: Shelf) -> list[int]:
-    found = asyncio.run(Archive(shelf).bars("BTCUSDT", "1m", ms("2026-01-02"), ms("2026-01-04")))
-    return [bar.open_ms for bar in found]
+    async def read() -> list[int]:
+        parts = Archive(shelf).parts("BTCUSDT", "1m", ms("2026-01-02"), ms("2026-01-04"))
+        return [bar.open_ms async for part in parts for bar in part]
+
+    return asyncio.run(read())
 
 
 def test_a_damaged_or_missing_file_costs_its_own_bars_only() -> None:
@@ -134,3 +137,10 @@ def test_bars_outside_their_file_are_left_out() -> None:
     strange = pack(line(ms("2026-01-02")), line(ms("2026-01-05")))
     shelf = Shelf(BTCUSDT_1m_2026_01_02_zip=strange, BTCUSDT_1m_2026_01_02_zip_CHECKSUM=checksum(strange))
     assert bars(shelf) == [ms("2026-01-02")]
+
+
+def test_a_row_that_is_there_twice_counts_once_and_a_disputed_one_not_at_all() -> None:
+    first, second = ms("2026-01-02"), ms("2026-01-02") + 60_000
+    twice = pack(line(first), line(first), line(second), line(second, "1.7"))
+    shelf = Shelf(BTCUSDT_1m_2026_01_02_zip=twice, BTCUSDT_1m_2026_01_02_zip_CHECKSUM=checksum(twice))
+    assert bars(shelf) == [first]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -49,8 +50,31 @@ def test_a_restart_fetches_only_what_it_missed(tmp_path: Path) -> None:
 
     async def later(room: Room) -> None:
         assert await room.loader.load("BTCUSDT") == Complete(2 * 96 + 3 * 24 + 5 * 6 + 6)
-        assert {(tf, limit) for _, tf, _, limit, _ in room.exchange.asked} == {("15m", 24), ("1h", 6), ("4h", 1)}
+        assert {(tf, limit) for _, tf, _, limit, _ in room.exchange.asked} == {("15m", 24)}
+        for tf in ("1h", "4h"):  # folded, not fetched
+            newest_ms = (T0 + 6 * HOUR) // TIMEFRAME_MS[tf] * TIMEFRAME_MS[tf] - TIMEFRAME_MS[tf]
+            assert room.panels.last_open_ms("BTCUSDT", tf) == newest_ms
+            assert await room.queries.last_open("BTCUSDT", tf) == newest_ms
         assert room.panels.candles("BTCUSDT", "15m").open_time[-1] == T0 + 6 * HOUR - M15
+
+    play(first, url=url)
+    play(later, url=url, now_ms=T0 + 6 * HOUR + 1)
+
+
+def test_a_longer_bar_that_cannot_be_folded_after_a_restart_is_fetched(tmp_path: Path) -> None:
+    url = str(tmp_path / "history.db")
+
+    async def first(room: Room) -> None:
+        await room.loader.load("BTCUSDT")
+
+    async def later(room: Room) -> None:
+        room.exchange.lost.add(("BTCUSDT", T0 + 5 * M15))  # in the second hour of the stop
+        result = await room.loader.load("BTCUSDT")
+        assert isinstance(result, Partial)
+        assert [(gap.tf, gap.from_ms) for gap in result.gaps] == [("15m", T0 + 5 * M15)]
+        assert room.panels.has("BTCUSDT", "1h", T0 + HOUR)
+        assert room.panels.has("BTCUSDT", "1h", T0 + 5 * HOUR)
+        assert room.panels.has("BTCUSDT", "4h", T0)
 
     play(first, url=url)
     play(later, url=url, now_ms=T0 + 6 * HOUR + 1)
@@ -172,11 +196,11 @@ def test_what_the_archive_has_is_not_asked_of_the_exchange() -> None:
         def __init__(self, room: Room) -> None:
             self.room = room
 
-        async def bars(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> list[Bar]:
+        async def parts(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> AsyncIterator[list[Bar]]:
             step = TIMEFRAME_MS[tf]
             assert start_ms < end_ms <= self.room.clock.now_ms() - 7 * DAY
             times = range(start_ms, end_ms, step) if tf == "15m" else range(0)
-            return [self.room.exchange.bar(symbol, tf, at) for at in times]
+            yield [self.room.exchange.bar(symbol, tf, at) for at in times]
 
     async def act(room: Room) -> None:
         loader = room.make_loader(Shelf(room))
