@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from engine.store.history_rows import CandleColumns, GapRow, TradeRow
 from engine.store.history_tables import Candles, Trades
@@ -56,6 +56,16 @@ class HistoryQueries:
         return await self._reader.run(
             lambda connection: [SeriesSpan(*found) for found in connection.execute(statement)]
         )
+
+    async def newest_opens(self, symbols: Iterable[str], tf: str) -> dict[str, int]:
+        """Open time of the newest stored bar of each of these symbols that has one."""
+        newest = select(func.max(Candles.open_time)).where(Candles.symbol == bindparam("symbol"), Candles.tf == tf)
+
+        def work(connection: Connection) -> dict[str, int]:
+            found = {symbol: connection.execute(newest, {"symbol": symbol}).scalar() for symbol in symbols}
+            return {symbol: at for symbol, at in found.items() if at is not None}
+
+        return await self._reader.run(work)
 
     async def last_open(self, symbol: str, tf: str) -> int | None:
         """Open time of the newest stored bar."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from engine.store.history_queries import symbols_stored
 from engine.store.history_rows import CandleRow, TradeRow
 from engine.store.journal import Journal
 
@@ -50,12 +51,20 @@ class HistoryWriter:
             await self._journal.transact(lambda connection: _insert_trades(connection, trades))
 
     async def prune_candles(self, tf: str, before_ms: int) -> int:
-        """Drop bars of a timeframe that opened before `before_ms`; returns how many."""
-        return await self._journal.transact(
-            lambda connection: _rowcount(
-                connection, "DELETE FROM candles WHERE tf = {} AND open_time < {}", (tf, before_ms)
+        """Drop bars of a timeframe that opened before `before_ms`; returns how many.
+
+        Symbol by symbol, each in a transaction of its own: closes that wait to be written get their turn in between.
+        """
+        dropped = 0
+        for symbol in await self._journal.transact(symbols_stored):
+            dropped += await self._journal.transact(
+                lambda connection, symbol=symbol: _rowcount(  # type: ignore[misc]
+                    connection,
+                    "DELETE FROM candles WHERE symbol = {} AND tf = {} AND open_time < {}",
+                    (symbol, tf, before_ms),
+                )
             )
-        )
+        return dropped
 
     async def prune_trades(self, before_ms: int) -> int:
         """Drop prints older than `before_ms`; returns how many."""
