@@ -1,4 +1,4 @@
-"""Rows of the market as it was seen and of operating the desk: symbols, zones, notices, incidents, the operators' log."""
+"""Rows of the market as it was seen, and of operating the desk: symbols, zones, notices, incidents, operators."""
 
 from __future__ import annotations
 
