@@ -59,7 +59,7 @@ def open_market(
     bar = DEFAULT_START_BAR if start_bar is None else start_bar
     shortest = min(len(recording) for recording in recordings.values())
     if bar >= shortest:  # a short recording: its last part is still to come
-        bar = max(shortest * 4 // 5, min(HISTORY_BARS, shortest - 1))
+        bar = HISTORY_BARS if shortest > HISTORY_BARS else shortest * 4 // 5
     origin_ms = now_ms // BAR_MS * BAR_MS - bar * BAR_MS
     lanes = {
         symbol: _lane(contract, recordings, scenario, seed, bar, origin_ms, now_ms)

@@ -7,9 +7,7 @@ Taker volume that was not recorded is made from where the bar closed in its rang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -34,6 +32,14 @@ class Recording:
 
     def __len__(self) -> int:
         return len(self.open)
+
+    def since(self, bar: int) -> Recording:
+        """The recording without its first bars."""
+        quote, taker = self.quote_volume, self.taker_buy_volume
+        return Recording(
+            self.open[bar:], self.high[bar:], self.low[bar:], self.close[bar:], self.volume[bar:],
+            None if quote is None else quote[bar:], None if taker is None else taker[bar:],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +148,3 @@ def scaled_to(recording: Recording, grid: Grid, price: float, at: int, volume_sc
     lap = index // len(recording)
     original = float(recording.open[index % len(recording)]) * there._lap_ratio**lap
     return Tape(recording, grid, price / original, volume_scale * original / price, shift)
-
-
-def joined(columns: Mapping[str, Any]) -> Recording:
-    """A recording from a table's columns; optional ones may be missing or None."""
-    return Recording(**{name: columns.get(name) for name in Recording.__slots__})  # type: ignore[arg-type]

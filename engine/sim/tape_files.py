@@ -1,4 +1,7 @@
-"""Candles of the user's own, from a directory of Parquet files `SYMBOL.parquet`, optionally below `15m/`."""
+"""Candles of the user's own, from a directory of Parquet files `SYMBOL.parquet`, optionally below `15m/`.
+
+Recordings that share enough time are cut to begin together, so that what happened at once is played at once.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ REQUIRED = ("open_time", "open", "high", "low", "close", "volume")
 OPTIONAL = ("quote_volume", "taker_buy_volume")
 _SYMBOL = re.compile(r"^[^\W_]+(_\d{6})?$")
 SECONDS_BELOW = 10_000_000_000
+ENOUGH_BARS = 3_400
 
 
 class BadData(Exception):
@@ -34,10 +38,18 @@ def read_recordings(folder: Path) -> dict[str, Recording]:
     files = sorted(file for file in where.glob("*.parquet") if _SYMBOL.match(file.stem))
     if not files:
         raise BadData(folder, "no SYMBOL.parquet file found")
-    return {file.stem: _read(file) for file in files}
+    return _begun_together({file.stem: _read(file) for file in files})
 
 
-def _read(file: Path) -> Recording:
+def _begun_together(found: dict[str, tuple[int, Recording]]) -> dict[str, Recording]:
+    begin = max(start for start, _ in found.values())
+    skips = {symbol: (begin - start) // BAR_MS for symbol, (start, _) in found.items()}
+    if min(len(recording) - skips[symbol] for symbol, (_, recording) in found.items()) < ENOUGH_BARS:
+        return {symbol: recording for symbol, (_, recording) in found.items()}
+    return {symbol: recording.since(skips[symbol]) for symbol, (_, recording) in found.items()}
+
+
+def _read(file: Path) -> tuple[int, Recording]:
     try:
         import pyarrow  # noqa: PLC0415 - an extra, and heavy
         from pyarrow import parquet  # noqa: PLC0415
@@ -62,7 +74,7 @@ def _read(file: Path) -> Recording:
     if (np.diff(times) <= 0).any():
         row = int(np.flatnonzero(np.diff(times) <= 0)[0]) + 1
         raise BadData(file, f"row {row}: times are not strictly increasing")
-    return _without_bad_bars(_filled(columns, times))
+    return int(times[0]), _without_bad_bars(_filled(columns, times))
 
 
 def _column(file: Path, table: Any, name: str) -> np.ndarray:

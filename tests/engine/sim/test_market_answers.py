@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -139,7 +140,7 @@ def test_aggregate_trades_can_be_walked_through_by_id() -> None:
     _, newest = exchange.request("GET", "/fapi/v1/aggTrades", {"symbol": "BTCUSDT", "limit": "50"})
     params = {"symbol": "BTCUSDT", "fromId": str(newest[0]["a"]), "limit": "50"}
     assert exchange.request("GET", "/fapi/v1/aggTrades", params)[1] == newest
-    for before, after in zip(newest, newest[1:], strict=False):
+    for before, after in pairwise(newest):
         assert after["f"] == before["l"] + 1
 
 
@@ -148,7 +149,7 @@ def test_funding_is_told_from_the_past_in_order() -> None:
     times = [row["fundingTime"] for row in rows]
     assert times == sorted(times)
     assert times[-1] <= MIDDAY_MS < times[-1] + 8 * 3_600_000
-    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {8 * 3_600_000}
+    assert {b - a for a, b in pairwise(times)} == {8 * 3_600_000}
     _, premium = opened().request("GET", "/fapi/v1/premiumIndex", {"symbol": "BTCUSDT"})
     assert premium["nextFundingTime"] == times[-1] + 8 * 3_600_000
 
@@ -236,7 +237,7 @@ def test_every_close_is_told_however_fast_time_runs() -> None:
         exchange.advance(MIDDAY_MS + step * 300_000)
     closed = [payload["k"]["t"] for _, payload in exchange.market_events() if payload["k"]["x"]]
     assert len(closed) == 60
-    assert {b - a for a, b in zip(closed, closed[1:], strict=False)} == {60_000}
+    assert {b - a for a, b in pairwise(closed)} == {60_000}
 
 
 @documented
