@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preview": ("console.cli.desk", "preview"),
     "reconcile": ("console.cli.desk", "reconcile"),
     "limits": ("console.cli.desk", "limits"),
+    "audit": ("console.cli.records", "audit"),
     "sim": ("console.cli.sim", "sim"),
     "completion": ("console.cli.completion", "completion"),
 }
