@@ -48,6 +48,10 @@ class Deck(Container):
     def layout(self) -> DeskLayout:
         return self._place
 
+    def rearrange(self) -> None:
+        """Ask `place` again. An arrangement is remembered until one of the parts asks for room anew."""
+        self.children[0].refresh(layout=True)
+
 
 class DeskScreen(Screen[None], inherit_bindings=False):
     """The root screen."""
@@ -145,7 +149,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         wanted = banner(self.desk_app.feed.health, self.app.size.width) is not None
         if wanted != self.place.banner:
             self.place.banner = wanted
-            self.query_one("#deck").refresh(layout=True)
+            self.query_one(Deck).rearrange()
 
     def _waiting_line(self, now_ms: int) -> Row:
         """On narrow screens: the selected waiting signal, and how many more there are."""
@@ -179,7 +183,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def go(self, name: str) -> None:
         """Give a pane the keyboard, and the room where there is only room for one."""
         self.place.use(name)
-        self.query_one("#deck").refresh(layout=True)
+        self.query_one(Deck).rearrange()
         self.panes[name].focus(scroll_visible=False)
         self.call_after_refresh(self.on_beat)
 
