@@ -90,7 +90,6 @@ async def serve(options: ServeOptions, ready: Callable[[dict[str, Any]], None], 
         port = await server.start(options.host, options.port)
     except OSError as error:
         raise InvalidOption(f"cannot listen on {options.host}:{options.port}: {error.strerror}") from error
-    gc.freeze()  # the tape lives as long as the process; collections need not look at it again
     exchange.trouble.schedule(_faults(options))
     ready(ready_line(options, exchange, port))
     try:
@@ -160,7 +159,12 @@ async def _run(options: ServeOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(options, lambda line: print(json.dumps(line), flush=True), stop)  # noqa: T201 - the ready line
+
+    def ready(line: dict[str, Any]) -> None:
+        gc.freeze()  # the tape lives as long as the process; collections need not look at it again
+        print(json.dumps(line), flush=True)  # noqa: T201 - the ready line
+
+    await serve(options, ready, stop)
 
 
 def _faults(options: ServeOptions) -> list[Any]:
