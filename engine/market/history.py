@@ -6,7 +6,7 @@ those. A symbol is live as soon as it is done; others do not wait for it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from config.schema import HistorySettings
 from engine.clock import Clock
 from engine.errors import BadPayload, ExchangeError
 from engine.exchange.limits import Lane
+from engine.market.archive import archive_plan
 from engine.market.bars import Bar, fault
 from engine.market.candles import BASE, CAPACITY, CandlePanels
 from engine.market.fetch import BarFetcher
@@ -95,11 +96,6 @@ class HistoryLoader:
             "15m": settings.days_15m * DAY_MS,
         }
 
-    def weight_of(self, bars_missing: dict[str, int] | None = None) -> int:
-        """Request weight of loading one symbol from nothing, or of the given missing bars per timeframe."""
-        missing = bars_missing or {tf: ms // TIMEFRAME_MS[tf] for tf, ms in self._history_ms.items()}
-        return sum(map(cost, missing.values()))
-
     async def load(self, symbol: str, listed_ms: int = 0, wanted: Callable[[], bool] = lambda: True) -> LoadResult:
         """Everything `symbol` needs, tried three more times when it fails.
 
@@ -115,13 +111,26 @@ class HistoryLoader:
                 await self._clock.sleep(delay_s)
         raise AssertionError("the last try returns")
 
-    async def missing(self, symbol: str, listed_ms: int = 0) -> dict[str, int]:
-        """Bars that would have to be fetched, by timeframe; for a forecast."""
-        known = await self._known(symbol)
-        return {
-            tf: sum(gap.missing for gap in (await self._scan(symbol, tf, self._span(tf, listed_ms, known))).gaps)
-            for tf in self._history_ms
-        }
+    async def weights(self, symbols: Sequence[str], listed_ms_of: Callable[[str], int]) -> dict[str, int]:
+        """Request weight each symbol will take, judged by its newest stored bar: a forecast, not a count of holes."""
+        newest = await self._queries.newest_opens(symbols, BASE)
+        return {symbol: self._weight(symbol, listed_ms_of(symbol), newest.get(symbol)) for symbol in symbols}
+
+    def _weight(self, symbol: str, listed_ms: int, newest_ms: int | None) -> int:
+        now_ms = self._clock.now_ms()
+        if newest_ms is not None and newest_ms >= now_ms - FOLD_BACK_MS:
+            return cost((now_ms - newest_ms) // TIMEFRAME_MS[BASE] - 1)
+        weight = 0
+        for tf, history_ms in self._history_ms.items():
+            step = TIMEFRAME_MS[tf]
+            start_ms, end_ms = expected_span(now_ms, step, history_ms, listed_ms)
+            bars = (end_ms - start_ms) // step
+            if self._archive is not None:
+                old_ms = now_ms - self._settings.archive_after_days * DAY_MS
+                files = archive_plan(symbol, tf, start_ms, min(old_ms, end_ms))
+                bars -= sum((file.end_ms - file.start_ms) // step for file in files)
+            weight += cost(bars)
+        return weight
 
     async def _load(self, symbol: str, listed_ms: int) -> LoadResult:
         known = await self._known(symbol)

@@ -12,8 +12,9 @@ from engine.clock import Clock
 from engine.errors import DataError
 from engine.exchange.limits import MINUTE_MS, Lane
 from engine.market.coordinator import Place, SymbolLoadCoordinator
-from engine.market.events import SymbolFailed, SymbolLoaded
+from engine.market.events import SymbolFailed, SymbolLoaded, UniverseChanged
 from engine.market.fetch import BudgetView
+from engine.market.forecast import LoadMeter
 from engine.market.history import Complete, Failed, HistoryLoader
 from engine.market.refill import BATCH_SYMBOLS, burst_pause_s
 
@@ -43,6 +44,20 @@ class Loading:
         self._turn = asyncio.Lock()
         self._started = 0
         self._complete: dict[str, bool] = {}
+        self._unforeseen = True
+        self.meter = LoadMeter()
+        bus.subscribe(UniverseChanged, self._on_universe)
+
+    @property
+    def text(self) -> str:
+        """How far loading has come and what it still costs; empty when nothing is loading."""
+        progress = self._coordinator.progress()
+        done = progress.active + progress.failed
+        if done >= progress.total:
+            return ""
+        left = self.meter.left
+        cost = f": {left.weight:,} weight, {left.minutes:.1f} min{' left' if done else ''}" if left.weight else ""
+        return f"history {done}/{progress.total}{cost}"
 
     async def run_loader(self) -> None:
         """Load pending symbols until shutdown. Raises StoreError; run again, it goes on with what it had in hand."""
@@ -72,6 +87,7 @@ class Loading:
     async def _work(self) -> None:
         while True:
             async with self._turn:
+                await self._foresee()
                 await self._rest()
                 symbol = await self._coordinator.take()
             if symbol is None:
@@ -83,11 +99,28 @@ class Loading:
             return self._coordinator.place(symbol) is Place.LOADING
 
         result = await self._loader.load(symbol, self._listed_ms_of(symbol), wanted)
+        self.meter.done(symbol)
         if isinstance(result, Failed):
             self._fail(symbol, result.reason)
             return
         self._complete[symbol] = isinstance(result, Complete)
         await self._coordinator.loaded(symbol)
+
+    def _on_universe(self, _event: UniverseChanged) -> None:
+        self._unforeseen = True
+
+    async def _foresee(self) -> None:
+        """Say what the symbols that wait will cost, before they are loaded."""
+        if not self._unforeseen:
+            return
+        self._unforeseen = False
+        waiting = self._coordinator.members(Place.PENDING)
+        if not waiting:
+            return
+        weights = await self._loader.weights(waiting, self._listed_ms_of)
+        forecast = self.meter.expect(weights, self._budget.ceiling(Lane.BACKGROUND))
+        log.info("load_forecast", text=forecast.text, symbols=forecast.symbols, weight=forecast.weight,
+                 minutes=round(forecast.minutes, 2))  # fmt: skip
 
     async def _rest(self) -> None:
         """After each burst leave room for others, by how much of the lane is used."""
@@ -98,7 +131,8 @@ class Loading:
         if pause_s is None:
             await self._clock.sleep_until((self._clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS)
         else:
-            await self._clock.sleep(pause_s)
+            # The budget that is left to others refills with the exchange's minutes, so the pause is in its time.
+            await self._clock.sleep_until(self._clock.now_ms() + round(pause_s * 1000))
 
     def _fail(self, symbol: str, reason: str) -> None:
         self._coordinator.fail(symbol, reason)

@@ -10,6 +10,7 @@ from engine.errors import Rejected, Throttled, Transient
 from engine.exchange.limits import Lane
 from engine.market.bars import Bar
 from engine.market.events import BarRefused, CandleRevised
+from engine.market.forecast import LoadForecast
 from engine.market.history import Complete, Failed, Partial
 from strategies.model import TIMEFRAME_MS
 from tests.support.bars import DAY, M15, T0
@@ -34,10 +35,35 @@ def test_a_first_load_fills_store_and_memory_to_the_last_closed_bar() -> None:
 
 def test_the_weight_of_a_warm_up_is_told_beforehand() -> None:
     async def act(room: Room) -> None:
-        assert room.loader.weight_of() == 52
-        assert room.loader.weight_of({"15m": 24, "1h": 6, "4h": 1}) == 3
-        missing = await room.loader.missing("BTCUSDT")
-        assert missing == {"15m": 8640, "1h": 2160, "4h": 900, "1d": 365}
+        young = {"NEWUSDT": T0 - 10 * HOUR}
+        weights = await room.loader.weights(["BTCUSDT", "NEWUSDT"], lambda symbol: young.get(symbol, 0))
+        assert weights == {"BTCUSDT": 52, "NEWUSDT": 1 + 1 + 1}
+        assert LoadForecast(200, 200 * weights["BTCUSDT"], 1320).text == "200 symbols: 10,400 weight, 7.9 min"
+
+    play(act, settings=HistorySettings())
+
+
+def test_the_forecast_of_a_restart_counts_only_what_was_missed(tmp_path: Path) -> None:
+    url = str(tmp_path / "history.db")
+
+    async def first(room: Room) -> None:
+        await room.loader.load("BTCUSDT")
+
+    async def later(room: Room) -> None:
+        assert await room.loader.weights(["BTCUSDT"], lambda _symbol: 0) == {"BTCUSDT": 1}
+
+    play(first, url=url)
+    play(later, url=url, now_ms=T0 + 6 * HOUR)
+
+
+def test_months_of_the_archive_cost_no_weight() -> None:
+    class Shelf:
+        async def parts(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> AsyncIterator[list[Bar]]:
+            yield []
+
+    async def act(room: Room) -> None:
+        weights = await room.make_loader(Shelf()).weights(["BTCUSDT"], lambda _symbol: 0)
+        assert 15 < weights["BTCUSDT"] < 40
 
     play(act, settings=HistorySettings())
 
