@@ -1,0 +1,159 @@
+"""A back-test of a folder: one task a symbol, in one process or many, joined into one result.
+
+A task reads its own files and is a function of them, so order, number and kind of processes cannot change a trade.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from config.schema import ExitSettings, RiskSettings
+from engine.research.baseline import Matched, random_entries
+from engine.research.candidates import scan, window_of
+from engine.research.data import files_of, read_funding, read_tape
+from engine.research.features import BtcHistory, FundingHistory, funding_history, history_of
+from engine.research.prices import path_of
+from engine.research.replay import Rules, replay
+from engine.research.snapshots import BASE, Snapshots
+from engine.research.trades import Trade
+from engine.research.walk import Fees
+from strategies.model import StrategyId
+from strategies.registry import STRATEGIES
+from strategies.settings import StrategySettings
+
+BTC: Final = "BTCUSDT"
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A question to the laboratory. Times in milliseconds, `to_ms` exclusive; no strategies means all."""
+
+    folder: str
+    symbols: tuple[str, ...]
+    settings: StrategySettings = StrategySettings()
+    exits: ExitSettings = ExitSettings()
+    risk: RiskSettings = RiskSettings()
+    fees: Fees = Fees(0.0005, 0.0005, 0.0001)
+    strategies: tuple[str, ...] = ()
+    from_ms: int | None = None
+    to_ms: int | None = None
+    funding_file: str = ""
+    minutes: bool = True
+    draws: int = 3  # matched random sets
+    seed: int = 7
+
+    @property
+    def names(self) -> tuple[StrategyId, ...]:
+        """The strategies asked, in the order in which results are merged."""
+        return tuple(name for name in STRATEGIES if not self.strategies or name in self.strategies)
+
+
+class SymbolResult(msgspec.Struct, frozen=True):
+    """What one symbol gave."""
+
+    symbol: str
+    bars: int
+    first_ms: int
+    last_ms: int
+    trades: tuple[Trade, ...]
+    random: tuple[Matched, ...]
+    signals: int
+    asked: int
+    refusals: dict[str, int]
+    rejected: dict[str, int]
+    dropped: int
+    faults: tuple[str, ...]
+    taker: float  # share of bars with recorded taker volume
+    funded: bool
+    minutes: int  # 1m bars used
+
+
+def run(job: Job, workers: int = 1, seen: Callable[[SymbolResult], None] = lambda _result: None) -> list[SymbolResult]:
+    """Every symbol of the job, in the order of names. Raises DataFault."""
+    results = list(_each(job, max(1, workers), seen))
+    return sorted(results, key=lambda result: result.symbol)
+
+
+def _each(job: Job, workers: int, seen: Callable[[SymbolResult], None]) -> Iterator[SymbolResult]:
+    if workers == 1 or len(job.symbols) == 1:
+        for symbol in job.symbols:
+            result = run_symbol(job, symbol)
+            seen(result)
+            yield result
+        return
+    files = files_of(Path(job.folder))
+    largest_first = sorted(job.symbols, key=lambda symbol: (-files[symbol].stat().st_size, symbol))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(job.symbols)), mp_context=context) as pool:
+        tasks = [pool.submit(run_symbol, job, symbol) for symbol in largest_first]
+        try:
+            for task in as_completed(tasks):
+                result = task.result()
+                seen(result)
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def run_symbol(job: Job, symbol: str) -> SymbolResult:
+    """One symbol from file to trades. Raises DataFault."""
+    folder = Path(job.folder)
+    tape = read_tape(folder, symbol, job.to_ms, job.minutes)
+    history = history_of(tape, job.settings)
+    rates = _funding(job).get(symbol)
+    window = window_of(history, job.from_ms, job.to_ms)
+    path = path_of(history.frames[BASE], history.minutes)
+    snapshots = Snapshots(history, job.settings, _btc(job), rates)
+    scanned = scan(history, snapshots, job.settings, job.names, window)
+    settlements = () if rates is None else tuple(zip(rates.at_ms.tolist(), rates.rate.tolist(), strict=True))
+    rules = Rules(job.settings, job.exits, job.risk, job.fees)
+    replayed = replay(history, path, scanned.found, rules, settlements)
+    matched = random_entries(
+        history, path, replayed.trades, job.fees, window=window, draws=job.draws, seed=job.seed, funding=settlements
+    )
+    times, (start, stop) = history.frames[BASE].open_time, window
+    known = np.isfinite(tape.bars.taker_buy[start:stop])
+    return SymbolResult(
+        symbol=symbol, bars=stop - start, first_ms=int(times[start]) if stop > start else 0,
+        last_ms=int(times[stop - 1]) if stop > start else 0, trades=replayed.trades, random=tuple(matched),
+        signals=sum(len(found.signals) for found in scanned.found), asked=scanned.asked,
+        refusals=scanned.refusals, rejected=replayed.rejected, dropped=tape.dropped, faults=tape.faults,
+        taker=float(known.mean()) if stop > start else 0.0, funded=rates is not None,
+        minutes=len(tape.minutes) if tape.minutes is not None else 0,
+    )  # fmt: skip
+
+
+# What a process keeps between its tasks: the context of BTC and the settlements are the same for all of them.
+_kept_btc: dict[tuple[str, int | None, StrategySettings], BtcHistory | None] = {}
+_kept_funding: dict[str, dict[str, FundingHistory]] = {}
+
+
+def _btc(job: Job) -> BtcHistory | None:
+    key = (job.folder, job.to_ms, job.settings)
+    if key not in _kept_btc:
+        _kept_btc.clear()
+        _kept_btc[key] = None
+        if BTC in files_of(Path(job.folder)):
+            history = history_of(read_tape(Path(job.folder), BTC, job.to_ms, minutes=False), job.settings)
+            _kept_btc[key] = BtcHistory(history.frames["1h"], history.ind["1h"], job.settings)
+    return _kept_btc[key]
+
+
+def _funding(job: Job) -> dict[str, FundingHistory]:
+    if not job.funding_file:
+        return {}
+    if job.funding_file not in _kept_funding:
+        rates = read_funding(Path(job.funding_file))
+        _kept_funding[job.funding_file] = {symbol: funding_history(found) for symbol, found in rates.items()}
+    return _kept_funding[job.funding_file]
+
+
+def trades_of(results: Sequence[SymbolResult]) -> list[Trade]:
+    """All closed trades; those still open at the end of the data have no result."""
+    return [trade for result in results for trade in result.trades if trade.counts]

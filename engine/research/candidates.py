@@ -1,0 +1,112 @@
+"""Which closes are worth a look, and what every strategy says to them: screens first, exact evaluation after.
+
+The verdicts of a close depend on the market alone. What is open, cooling down or ruled out by size comes later, so one
+evaluation of a history serves every question about exits, costs and portfolios.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.research.features import History, joined
+from engine.research.snapshots import BASE, Snapshots
+from strategies.evaluate import evaluate_one
+from strategies.model import BtcContext, Signal, StrategyId
+from strategies.regime import STATES
+from strategies.registry import STRATEGIES
+from strategies.settings import StrategySettings
+
+Mask = NDArray[np.bool_]
+ALL: Final = tuple(STRATEGIES)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The signals of one symbol at one close, before filters and conflicts; `bar` is its 15m index."""
+
+    bar: int
+    t_ms: int
+    signals: tuple[Signal, ...]
+    btc: BtcContext | None
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """All that a history had to say, and how often it was asked and refused."""
+
+    found: tuple[Found, ...]
+    asked: int
+    refusals: dict[str, int]  # strategy|reason -> count
+
+
+def window_of(history: History, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
+    """Range of 15m bars that are evaluated; those before serve as warm-up."""
+    times = history.frames[BASE].open_time
+    start = 0 if from_ms is None else int(np.searchsorted(times, from_ms))
+    stop = len(times) if to_ms is None else int(np.searchsorted(times, to_ms))
+    return start, max(start, stop)
+
+
+def masks_of(history: History, settings: StrategySettings, names: Iterable[StrategyId]) -> dict[StrategyId, Mask]:
+    """For each strategy the 15m bars on whose close it could speak."""
+    base = history.frames[BASE]
+    closes_ms = base.open_time + base.tf_ms
+    at_4h = joined(history.frames["4h"], closes_ms)
+    states = np.where(at_4h >= 0, history.regimes.code[at_4h], 0) if len(history.frames["4h"]) else at_4h * 0
+    masks: dict[StrategyId, Mask] = {}
+    for name in names:
+        strategy = STRATEGIES[name]
+        if not strategy.enabled(settings):
+            continue
+        frame = history.frames[strategy.tf]
+        mask = np.zeros(len(base), dtype=np.bool_)
+        if len(frame):
+            screened = strategy.screen(frame, history.ind[strategy.tf], settings)
+            index = joined(frame, closes_ms)
+            due = (index >= 0) & (frame.open_time[index] + frame.tf_ms == closes_ms)
+            mask = due & screened[index]
+        if name is not StrategyId.ACTION_PRICE:  # it refuses by itself, with a reason
+            allowed = np.array([state in strategy.regimes for state in STATES])
+            mask = mask & allowed[states]
+        masks[name] = mask
+    return masks
+
+
+def scan(
+    history: History,
+    snapshots: Snapshots,
+    settings: StrategySettings,
+    names: Iterable[StrategyId] = ALL,
+    window: tuple[int, int] | None = None,
+) -> Scan:
+    """Evaluate every candidate of the window."""
+    masks = masks_of(history, settings, names)
+    start, stop = window if window is not None else (0, len(history.frames[BASE]))
+    found: list[Found] = []
+    refused: Counter[str] = Counter()
+    asked = 0
+    for bar, due in _candidates(masks, start, stop):
+        snapshot = snapshots.at(bar)
+        signals: list[Signal] = []
+        for name in due:
+            asked += 1
+            for verdict in evaluate_one(name, snapshot, settings):
+                if isinstance(verdict, Signal):
+                    signals.append(verdict)
+                else:
+                    refused[f"{name}|{verdict.reason}"] += 1
+        if signals:
+            found.append(Found(bar, snapshot.t_ms, tuple(signals), snapshot.btc))
+    return Scan(tuple(found), asked, dict(sorted(refused.items())))
+
+
+def _candidates(masks: dict[StrategyId, Mask], start: int, stop: int) -> Iterator[tuple[int, list[StrategyId]]]:
+    if not masks:
+        return
+    some = np.logical_or.reduce(list(masks.values()))[start:stop]
+    for bar in (np.flatnonzero(some) + start).tolist():
+        yield bar, [name for name, mask in masks.items() if mask[bar]]
