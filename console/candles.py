@@ -13,6 +13,7 @@ from console.rows import Row, left
 from engine.port.views import ChartBar, ChartLevel, ChartView
 
 AXIS = 15
+_BROAD = 0.15  # of the height; broader bands are drawn by their edges
 _LEVEL_ROLE = {
     "entry": "accent", "stop": "loss", "tp1": "profit", "tp2": "profit", "trail": "profit", "fill": "accent",
     "vwap": "warn", "zone": "muted", "poc": "warn",
@@ -111,7 +112,12 @@ def _levels(levels: Sequence[ChartLevel], scale: Scale) -> tuple[set[int], dict[
         role = _LEVEL_ROLE.get(level.kind, "muted")
         if level.high > level.low:
             if level.high >= scale.low and level.low <= scale.high:
-                shade.update(range(scale.row(level.high), scale.row(level.low) + 1))
+                top, bottom = scale.row(level.high), scale.row(level.low)
+                if bottom - top <= max(scale.height * _BROAD, 2):
+                    shade.update(range(top, bottom + 1))
+                else:  # a band as wide as the picture would only be fog: its edges are enough
+                    edges = {scale.row(edge): "muted" for edge in (level.high, level.low) if scale.holds(edge)}
+                    lines = edges | lines
         elif scale.holds(level.low):
             lines[scale.row(level.low)] = role
     return shade, lines

@@ -76,8 +76,8 @@ class Navigator:
         app = self._app
         reply = await app.submitter.ask(ask.Query(id=app.options.next_id(), actor=app.options.actor, what="symbols"))
         if isinstance(reply, ask.Done) and reply.data:
-            rows = msgspec.json.decode(reply.data, type=list[dict[str, object]])
-            self._symbols = [_entry(row) for row in rows]
+            rows = msgspec.json.decode(reply.data, type=list[str | dict[str, object]])
+            self._symbols = [_entry({"symbol": row} if isinstance(row, str) else row) for row in rows]
         return self._symbols
 
     def act_find(self) -> None:

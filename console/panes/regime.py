@@ -52,15 +52,17 @@ def _subject(regime: SymbolRegime, width: int) -> list[Row]:
         (" ", ""),
         (f"{regime.state} ", "accent strong"),
         (f"{_ARROW[regime.direction]} {_WORD[regime.direction]}", role),
-        (f"  conf {render.number(regime.confidence)}", ""),
+        ("  conf " if width >= 40 else "  ", "muted"),
+        (render.number(regime.confidence), ""),
     )
-    if regime.reason:
-        return [head, *empty(regime.reason, width)]
+    if regime.adx is None:
+        return [head, *empty(regime.reason or "not enough history", width)]
     inputs: list[Row] = [
         (("adx ", "muted"), (render.number(regime.adx, 1), "")),
         (("slope ", "muted"), (render.signed(regime.slope20), render.tone(regime.slope20, "up", "down"))),
         (("width ", "muted"), (render.rank_text(regime.bb_rank), "")),
-        ((regime.bias, "muted"),),
+        ((regime.bias.lower(), "muted"),),
+        ((regime.reason, "warn"),),
     ]
     return [head, *flow(inputs, width, " ")]
 

@@ -102,13 +102,15 @@ class SignalsPane(Pane):
     def settle(self, now_ms: int) -> bool:
         """Keep a sensible selection when the list changed; True when it moved.
 
-        A selection of the person's own stays where it is. One nobody made follows the first waiting signal.
+        A selection of the person's own stays where it is. One nobody made goes to the first waiting signal, and stays
+        put while none waits: the book does not jump from symbol to symbol with each refusal.
         """
         if not isinstance(self.view, SignalsView):
             return False
         rows = ordered(self.view, now_ms, self.pattern)
         present = self.row()
-        if present is not None and (self._touched or waiting(present, now_ms)):
+        urgent = bool(rows) and waiting(rows[0], now_ms)
+        if present is not None and (self._touched or waiting(present, now_ms) or not urgent):
             return False
         chosen = rows[0].id if rows else ""
         changed = chosen != self.selected

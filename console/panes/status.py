@@ -125,7 +125,7 @@ def line(health: HealthView | None, link: LinkState, now_ms: int, width: int) ->
     return full
 
 
-def banner(health: HealthView | None, width: int) -> Row | None:
+def banner(health: HealthView | None, width: int, demo: bool = False) -> Row | None:
     """A second line, only while there is something to say: demo, history loading, why entries are held."""
     if health is None:
         return None
@@ -134,7 +134,10 @@ def banner(health: HealthView | None, width: int) -> Row | None:
         start += [(f" {health.desk}: {health.desk_reason} ", "warn")]
     if health.load_text:
         start += [(f" {health.load_text} ", "accent")]
-    end: Row = ((f" {health.banner} ", "sim"),) if health.banner else ()
+    said = health.banner or ("DEMO · recorded data" if demo else "")
+    if said and "speed" not in said:
+        said += f" · speed {health.speed:g}x" if health.speed else " · held"
+    end: Row = ((f" {said} ", "sim"),) if said else ()
     if not start and not end:
         return None
     return fit(spread(tuple(start), end, width), width)
@@ -143,9 +146,11 @@ def banner(health: HealthView | None, width: int) -> Row | None:
 class StatusLine(Canvas):
     """One line, two while there is a banner."""
 
+    demo = False
+
     def paint(self, health: HealthView | None, link: LinkState, now_ms: int) -> None:
         width = self.size.width
         rows = [line(health, link, now_ms, width)]
-        if self.size.height > 1 and (extra := banner(health, width)) is not None:
+        if self.size.height > 1 and (extra := banner(health, width, self.demo)) is not None:
             rows.append(extra)
         self.draw(rows)

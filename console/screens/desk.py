@@ -64,6 +64,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         look = app.options.look
         self.desk_app = app
         self.status = StatusLine(look, id="status")
+        self.status.demo = app.options.demo
         self.waiting = Canvas(look, id="waiting")
         self.footer = Canvas(look, id="footer")
         self.book = BookPane(look, id="book")
@@ -146,7 +147,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         )
 
     def _set_banner(self) -> None:
-        wanted = banner(self.desk_app.feed.health, self.app.size.width) is not None
+        wanted = banner(self.desk_app.feed.health, self.app.size.width, self.status.demo) is not None
         if wanted != self.place.banner:
             self.place.banner = wanted
             self.query_one(Deck).rearrange()

@@ -28,7 +28,7 @@ FEW = 30  # fewer trades than this prove nothing, and the page says so
 
 def performance_rows(view: PerformanceView, width: int) -> list[Row]:
     """Totals first, then each strategy; what cannot be computed is `?`."""
-    rows = table(_COLUMNS, [_line(row) for row in (view.total, *view.by_strategy)])
+    rows = table(_COLUMNS, [_line(row, row is view.total) for row in (view.total, *view.by_strategy)])
     rows += [BLANK, (("max drawdown ", "muted"), (f"-{render.cost(view.max_drawdown_r, 1)}R", "loss"))]
     if view.equity_r:
         last = view.equity_r[-1]
@@ -39,18 +39,18 @@ def performance_rows(view: PerformanceView, width: int) -> list[Row]:
     return rows
 
 
-def _line(row: PerformanceRow) -> Sequence[tuple[str, str]]:
+def _line(row: PerformanceRow, total: bool) -> Sequence[tuple[str, str]]:
     win = render.UNKNOWN if row.win_rate is None else f"{row.win_rate * 100:.0f}%"
     return (
-        (row.name.replace("_", " "), "title" if row.name == "total" else ""),
+        (row.name.replace("_", " "), "title" if total else ""),
         (str(row.trades), ""),
         (f"{row.wins}/{row.losses}/{row.scratches}", "muted"),
         (win, ""),
         (render.ratio(row.profit_factor, 2), ""),
-        (f"{render.result(row.expectancy_r)}R", render.tone(row.expectancy_r)),
-        (f"{render.result(row.net_r, 1)}R", render.tone(row.net_r)),
-        (f"{render.result(row.mfe_r, 1)}R", "muted"),
-        (f"{render.result(row.mae_r, 1)}R", "muted"),
+        (_r(row.expectancy_r, 2), render.tone(row.expectancy_r)),
+        (_r(row.net_r, 1), render.tone(row.net_r)),
+        (_r(row.mfe_r, 1), "muted"),
+        (_r(row.mae_r, 1), "muted"),
     )
 
 
@@ -62,7 +62,8 @@ def trade_rows(trades: Sequence[Mapping[str, Any]], width: int) -> list[Row]:
 
 
 def _trade(trade: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    closed, opened, net_r = trade.get("closed_ms"), trade.get("opened_ms"), trade.get("net_r")
+    closed, opened = trade.get("closed_ms"), trade.get("opened_ms")
+    net_r, net_usdt = _number(trade.get("net_r")), _number(trade.get("net_usdt"))
     side = str(trade.get("side", render.UNKNOWN))
     strategy = str(trade.get("strategy", ""))
     held = render.span(closed - opened) if closed and opened else render.UNKNOWN
@@ -71,11 +72,20 @@ def _trade(trade: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         (str(trade.get("symbol", render.UNKNOWN)), ""),
         (side, "up" if side == "long" else "down"),
         (render.STRATEGY_SHORT.get(strategy, strategy[:4]), ""),
-        (f"{render.result(net_r)}R", render.tone(net_r)),
-        (render.result(trade.get("net_usdt")), render.tone(trade.get("net_usdt"))),
+        (_r(net_r, 2), render.tone(net_r)),
+        (render.result(net_usdt), render.tone(net_usdt)),
         (held, "muted"),
-        (str(trade.get("reason", "")), ""),
+        (f"{trade.get('reason') or ''}{'' if trade.get('taken', True) else ' (shadow)'}", ""),
     )
+
+
+def _r(value: float | None, digits: int) -> str:
+    return render.UNKNOWN if value is None else f"{render.result(value, digits)}R"
+
+
+def _number(value: object) -> float | None:
+    """Money comes as text, ratios as numbers, the unknown as null."""
+    return float(value) if isinstance(value, int | float | str) and value != "" else None
 
 
 class HistoryPage(Page):

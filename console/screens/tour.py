@@ -26,8 +26,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 _STEPS = (
     (
         "A signal waits",
-        "The Signals pane pins what waits on top, with a countdown: when it ends, the answer is no. {down} and {up} "
-        "choose. Press {explain} to see why it was raised.",
+        "Signals come at the close of a bar; {faster} brings it nearer. The Signals pane pins what waits on top, with "
+        "a countdown: when it ends, the answer is no. {down} and {up} choose. Press {explain} to see why it was raised.",
     ),
     (
         "Why",

@@ -49,6 +49,17 @@ def test_level_far_away_does_not_flatten_the_candles() -> None:
     assert near == far
 
 
+def test_band_as_broad_as_the_picture_is_drawn_by_its_edges() -> None:
+    bars = views.chart().bars
+    low, high = min(bar.low for bar in bars[-70:]), max(bar.high for bar in bars[-70:])
+    text = [
+        plain(row) for row in chart_rows(views.chart(levels=(ChartLevel("value", low, high, "value area"),)), 100, 30)
+    ]
+    assert not any("░" in line for line in text)
+    assert sum("┄" in line for line in text) == 2
+    assert any("value area" in line for line in text)
+
+
 def test_flat_market_is_drawn() -> None:
     flat = views.chart(bars=tuple(ChartBar(i, 5.0, 5.0, 5.0, 5.0, 0.0) for i in range(30)), levels=())
     assert any("╹" in plain(row) or "╻" in plain(row) or "┃" in plain(row) for row in chart_rows(flat, 80, 20))

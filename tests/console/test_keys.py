@@ -203,6 +203,15 @@ async def test_find_reaches_any_of_six_hundred_symbols() -> None:
         await until(pilot, lambda: port.watched.get("book") == {"symbol": "SYM417USDT"})
 
 
+async def test_find_takes_a_plain_list_of_names_too() -> None:
+    async with console() as (app, pilot, port):
+        port.answer(ask.Query, ask.Done(data=b'["BTCUSDT", "LTCUSDT"]'))
+        await pilot.press("slash")
+        await until(pilot, lambda: "2 of 2" in "\n".join(text_frame(app)))
+        await pilot.press(*"ltc", "enter")
+        await until(pilot, lambda: port.watched.get("book") == {"symbol": "LTCUSDT"})
+
+
 async def test_find_filters_signals_by_words_no_symbol_has() -> None:
     async with console() as (app, pilot, port):
         port.answer(ask.Query, ask.Done(data=views.symbols_json()))

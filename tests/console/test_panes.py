@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.look import Look
 from console.panes import book, breakdown, positions, signals
 from console.panes.pane import Frame
 from console.rows import plain
@@ -142,3 +143,21 @@ def test_open_results_are_rounded_down() -> None:
     shown = text(positions.block(views.position(r_now=-0.381, mfe_r=1.39), frame(width=80), chosen=False))
     assert "-0.39R" in shown
     assert "+1.3R" in shown
+
+
+async def test_selection_nobody_made_stays_put_while_nothing_waits() -> None:
+    refused = tuple(
+        views.signal(id=f"r{i}", symbol=f"S{i}USDT", state="refused", at_ms=views.NOW_MS - i * views.BAR_MS)
+        for i in range(3)
+    )
+    pane = signals.SignalsPane(Look())
+    pane.view = views.v.SignalsView(revision=1, as_of_ms=0, rows=refused[1:], waiting=0, refused_recent=2)
+    assert pane.settle(views.NOW_MS)
+    assert pane.selected == "r1"
+    pane.view = views.v.SignalsView(revision=2, as_of_ms=0, rows=refused, waiting=0, refused_recent=3)
+    assert not pane.settle(views.NOW_MS)
+    pane.view = views.v.SignalsView(
+        revision=3, as_of_ms=0, rows=(views.signal(), *refused), waiting=1, refused_recent=3
+    )
+    assert pane.settle(views.NOW_MS)
+    assert pane.selected == "s1"

@@ -207,8 +207,9 @@ TRADES = tuple(
     {
         "symbol": ("BTCUSDT", "ETHUSDT", "1000PEPEUSDT")[i % 3], "side": ("long", "short")[i % 2],
         "strategy": ("action_price", "break_retest")[i % 2], "opened_ms": NOW_MS - i * 9_000_000 - 5_000_000,
-        "closed_ms": NOW_MS - i * 9_000_000, "net_r": math.sin(i) * 1.4, "net_usdt": math.sin(i) * 70.0,
-        "reason": ("trail", "stop", "time_stop")[i % 3],
+        "closed_ms": NOW_MS - i * 9_000_000, "net_r": math.sin(i) * 1.4, "net_usdt": f"{math.sin(i) * 70:.8f}",
+        "taken": i % 4 != 3,
+        "reason": ("trail", "stop", None)[i % 3],
     }
     for i in range(60)
 )  # fmt: skip
