@@ -117,7 +117,10 @@ def plan_rows(view: BreakdownView, width: int) -> list[Row]:
 def ticket_rows(ticket: Ticket, width: int) -> list[Row]:
     """What an approval would do at this moment; costs are rounded up."""
     beyond = ticket.liquidation_beyond_stop_pct
-    beyond_text = "" if beyond is None else f" ({render.result(beyond, 1)}% beyond stop)"
+    if ticket.liquidation is None:
+        liquidation = render.UNKNOWN if beyond is None else "out of reach"
+    else:
+        liquidation = ticket.liquidation + ("" if beyond is None else f" ({render.result(beyond, 1)}% beyond stop)")
     pairs: list[tuple[str, str, str]] = [
         ("size", f"{ticket.quantity}  notional {ticket.notional:.2f}", ""),
         ("risk", f"{render.cost(ticket.risk_usdt)} USDT  {render.cost(ticket.risk_pct)}%", ""),
@@ -127,7 +130,7 @@ def ticket_rows(ticket: Ticket, width: int) -> list[Row]:
         ("R:R net", render.ratio(ticket.reward_risk, 2), ""),
         (
             "liq",
-            f"{ticket.liquidation or 'none'}{beyond_text}",
+            liquidation,
             "danger" if beyond is not None and beyond <= 0 else "",
         ),
         ("margin", f"{render.result(ticket.margin_left).lstrip('+')} left after", ""),

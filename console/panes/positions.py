@@ -32,7 +32,9 @@ def _beyond_entry(row: PositionRow) -> float:
 
 def liquidation_text(row: PositionRow) -> Row:
     if row.liquidation is None:
-        return (("liq ", "muted"), ("none", ""))
+        return (("liq ", "muted"), (render.UNKNOWN, ""))
+    if float(row.liquidation) == 0:
+        return (("liq ", "muted"), ("out of reach", ""))
     mark = float(row.mark) if row.mark else 0.0
     away = f" ({(float(row.liquidation) / mark - 1) * 100:+.0f}%)" if mark else ""
     return (("liq ", "muted"), (row.liquidation, ""), (away, "muted"))

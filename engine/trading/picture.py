@@ -49,7 +49,7 @@ def position_row(position: Position, mono_ms: float, liquidation: Decimal | None
         r_now=position.in_r(position.mark) if position.mark is not None and entered else None,
         mfe_r=position.mfe_r,
         mae_r=position.mae_r,
-        liquidation=instrument.text(liquidation) if liquidation else None,
+        liquidation=instrument.text(liquidation) if liquidation is not None else None,
         opened_ms=position.opened_ms,
         time_stop_ms=deadline_ms(position),
         realized_r=result.net_r,
