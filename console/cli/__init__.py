@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "limits": ("console.cli.desk", "limits"),
     "audit": ("console.cli.records", "audit"),
     "sim": ("console.cli.sim", "sim"),
+    "backtest": ("console.cli.research", "backtest"),
     "completion": ("console.cli.completion", "completion"),
 }
 

@@ -1,0 +1,134 @@
+"""What the commands of the laboratory share: which data, which rules, which costs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from console.cli.failure import CommandFailed, Exit
+from console.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from engine.research.backtest import Job
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Day(click.ParamType[int]):
+    """A UTC date, as milliseconds of its midnight."""
+
+    name = "date"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return int(datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+        except ValueError:
+            self.fail(f"{value!r} is not a date such as 2025-10-31", param, ctx)
+
+
+class Pairs(click.ParamType[tuple[str, str]]):
+    """A setting and its value, as KEY=VALUE."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = value.partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
+        return key, text
+
+
+_OPTIONS = [
+    click.option(
+        "--data", type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="Folder of SYMBOL.parquet files, optionally below 15m/ (and 1m/).",
+    ),
+    click.option("--symbols", default="all", metavar="A,B|all", show_default=True),
+    click.option("--from", "from_ms", type=Day(), metavar="DATE", help="First day, UTC; earlier bars warm up."),
+    click.option("--to", "to_ms", type=Day(), metavar="DATE", help="Day after the last one, UTC."),
+    click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Repeat for several; default all."),
+    click.option("--zones", type=click.Choice(["v2", "v3"])),
+    click.option("--estimate-flow", is_flag=True, help="Stand in for missing taker volume by close location."),
+    click.option("--taker-bps", type=click.FloatRange(min=0), default=None, help="Default: setting risk.taker_bps."),
+    click.option("--maker-bps", type=click.FloatRange(min=0), default=None, help="Default: as the taker."),
+    click.option("--slippage-bps", type=click.FloatRange(min=0), default=1.0, show_default=True),
+    click.option("--funding", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE.parquet"),
+    click.option("--set", "sets", multiple=True, type=Pairs(), metavar="KEY=VALUE", help="Any setting, for this call."),
+    click.option("--seed", type=int, default=7, show_default=True),
+    click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes; default one a core."),
+]  # fmt: skip
+
+
+def laboratory(command: F) -> F:
+    """Adds the options to a command; `job_of` reads them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
+    """The question those options ask. Raises CommandFailed for what cannot be asked."""
+    from engine.research.backtest import Job
+    from engine.research.data import files_of
+    from engine.research.walk import Fees
+
+    folder = given["data"]
+    if folder is None:
+        raise CommandFailed(
+            Exit.USAGE, "no candles given", name="usage", hint="--data DIR, a folder of SYMBOL.parquet files"
+        )
+    loaded = call.load(_flags(given)).settings
+    known = files_of(folder)
+    wanted = tuple(name for name in str(given["symbols"]).upper().split(",") if name)
+    symbols = tuple(known) if wanted in ((), ("ALL",)) else wanted
+    missing = [symbol for symbol in symbols if symbol not in known]
+    if missing:
+        raise CommandFailed(Exit.USAGE, f"no candles of {', '.join(missing)}", name="usage", where=str(folder))
+    names = tuple(part for name in given["strategies"] for part in name.split(",") if part)
+    _check_strategies(names)
+    if given["from_ms"] is not None and given["to_ms"] is not None and given["from_ms"] >= given["to_ms"]:
+        raise CommandFailed(Exit.USAGE, "--from is not before --to", name="usage")
+    taker = given["taker_bps"] if given["taker_bps"] is not None else loaded.risk.taker_bps
+    maker = given["maker_bps"] if given["maker_bps"] is not None else taker
+    return Job(
+        folder=str(folder), symbols=tuple(sorted(set(symbols))), settings=loaded.strategies, exits=loaded.exits,
+        risk=loaded.risk, fees=Fees(taker / 1e4, maker / 1e4, given["slippage_bps"] / 1e4), strategies=names,
+        from_ms=given["from_ms"], to_ms=given["to_ms"], seed=given["seed"],
+        funding_file=str(given["funding"]) if given["funding"] is not None else "", **more,
+    )  # fmt: skip
+
+
+def workers_of(given: dict[str, Any]) -> int:
+    """Processes to use."""
+    return int(given["workers"] or len(os.sched_getaffinity(0)))
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
+    import yaml
+
+    flags: dict[str, Any] = {key: yaml.safe_load(text) for key, text in given["sets"]}
+    if given["zones"] is not None:
+        flags["strategies.zones.provider"] = given["zones"]
+    if given["estimate_flow"]:
+        flags["strategies.measures.flow.estimate"] = "close_location"
+    return flags
+
+
+def _check_strategies(names: tuple[str, ...]) -> None:
+    from strategies.model import StrategyId
+
+    known = [name.value for name in StrategyId]
+    for name in names:
+        if name not in known:
+            raise CommandFailed(Exit.USAGE, f"no strategy {name!r}", name="usage", hint=f"one of {', '.join(known)}")
