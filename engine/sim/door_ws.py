@@ -70,14 +70,15 @@ class StreamSocket:
                 except (ConnectionError, RuntimeError):
                     return
 
-    async def keep_alive(self, ping_every_s: float = PING_EVERY_S) -> None:
-        """Ping now and then; a peer that has not answered in time is dropped."""
-        while not self._ws.closed:
-            await asyncio.sleep(ping_every_s)
-            try:
-                await self._ws.ping()
-            except (ConnectionError, RuntimeError):
-                return
+
+async def keep_alive(ws: web.WebSocketResponse) -> None:
+    """Ping now and then, for as long as the socket lives."""
+    while not ws.closed:
+        await asyncio.sleep(PING_EVERY_S)
+        try:
+            await ws.ping()
+        except (ConnectionError, RuntimeError):
+            return
 
 
 class StreamDoor:
@@ -100,7 +101,7 @@ class StreamDoor:
         socket = StreamSocket(ws, request.transport, route, form == "stream")
         self._sockets[socket] = self._exchange.clock.now_ms()
         self._open_from_url(socket, names, parse_qsl(request.query_string))
-        tasks = [asyncio.create_task(socket.write()), asyncio.create_task(socket.keep_alive())]
+        tasks = [asyncio.create_task(socket.write()), asyncio.create_task(keep_alive(ws))]
         try:
             if len(socket.names) > MOST_STREAMS:
                 await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many streams")
@@ -146,7 +147,7 @@ class StreamDoor:
         for field, value in query:
             if field == "streams":
                 names = names + [name for name in value.split("/") if name]
-            elif field == "listenKey":
+            elif field == "listenKey" and socket.route == PRIVATE:
                 last_key = value
                 socket.keys[value] = None
             elif field == "events" and last_key:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from engine.sim.codes import Refused, refuse
-from engine.sim.door_ws import MESSAGES_PER_S, PONG_WITHIN_S
+from engine.sim.door_ws import MESSAGES_PER_S, PONG_WITHIN_S, keep_alive
 from engine.sim.exchange import Answer, Exchange, over_budget
 from engine.sim.pools import ORDERS_1M, ORDERS_10S, WEIGHT_LIMIT, OverBudget
 from engine.sim.signing import authenticate, check_time
@@ -71,16 +72,21 @@ class SocketApiDoor:
         await ws.prepare(request)
         session = Session(address, now_ms, request.query.get("returnRateLimits", "true").lower() != "false")
         self.open += 1
+        pings = asyncio.create_task(keep_alive(ws))
         try:
             await self._listen(ws, session)
         finally:
+            pings.cancel()
             self.open -= 1
         return ws
 
     async def _listen(self, ws: web.WebSocketResponse, session: Session) -> None:
         heard: deque[float] = deque(maxlen=MESSAGES_PER_S * 5)
         while not ws.closed:
-            message = await ws.receive(timeout=PONG_WITHIN_S)
+            try:
+                message = await ws.receive(timeout=PONG_WITHIN_S)
+            except TimeoutError:
+                return
             if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
                 return
             now = self._exchange.clock.wall_ms()

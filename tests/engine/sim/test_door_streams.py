@@ -44,20 +44,24 @@ async def test_combined_paths_push_wrapped_events(path: str) -> None:
         assert event["data"]["e"] == "depthUpdate"
 
 
-@pytest.mark.parametrize(
-    ("path", "names"),
-    [
-        ("/public/ws", ["btcusdt@aggTrade", "btcusdt@kline_1m", "!miniTicker@arr"]),
-        ("/market/ws", ["btcusdt@depth@100ms", "btcusdt@bookTicker"]),
-        ("/private/ws", ["btcusdt@depth@100ms", "btcusdt@aggTrade"]),
-        ("/ws", ["btcusdt@aggTrade", "btcusdt@markPrice@1s"]),
-        ("/public/ws", ["BTCUSDT@depth@100ms", "nothing@depth", "btcusdt@depth@7ms"]),
-    ],
-)
-async def test_a_wrong_route_or_name_is_acknowledged_and_silent(path: str, names: list[str]) -> None:
-    async with served(symbols=("BTCUSDT",), speed=20.0) as client, client.socket(path) as ws:
-        await ws.send_json({"method": "SUBSCRIBE", "params": names, "id": 1})
-        assert await heard_within(ws, 1.3) == [{"result": None, "id": 1}]
+WRONG = [
+    ("/public/ws", ["btcusdt@aggTrade", "btcusdt@kline_1m", "!miniTicker@arr"]),
+    ("/market/ws", ["btcusdt@depth@100ms", "btcusdt@bookTicker"]),
+    ("/private/ws", ["btcusdt@depth@100ms", "btcusdt@aggTrade"]),
+    ("/ws", ["btcusdt@aggTrade", "btcusdt@markPrice@1s"]),
+    ("/public/ws", ["BTCUSDT@depth@100ms", "nothing@depth", "btcusdt@depth@7ms"]),
+]
+
+
+async def test_a_wrong_route_or_name_is_acknowledged_and_silent() -> None:
+    async def listen(client: Client, path: str, names: list[str]) -> list[Any]:
+        async with client.socket(path) as ws:
+            await ws.send_json({"method": "SUBSCRIBE", "params": names, "id": 1})
+            return await heard_within(ws, 1.3)
+
+    async with served(symbols=("BTCUSDT",), speed=20.0) as client:
+        heard = await asyncio.gather(*(listen(client, path, names) for path, names in WRONG))
+        assert heard == [[{"result": None, "id": 1}]] * len(WRONG)
 
 
 async def test_a_lenient_exchange_pushes_everything_on_old_paths() -> None:
@@ -182,6 +186,14 @@ async def test_private_events_come_wrapped_on_a_stream_path(subscribe: bool) -> 
             assert event["stream"] == key
 
 
+async def test_a_listen_key_on_another_route_hears_nothing() -> None:
+    async with served(symbols=("BTCUSDT",)) as client:
+        key = await listen_key(client)
+        async with client.socket(f"/market/ws?listenKey={key}") as market, client.socket(f"/ws/{key}") as legacy:
+            await buy(client)
+            assert [await heard_within(market, 0.3), await heard_within(legacy, 0.1)] == [[], []]
+
+
 async def test_a_wrong_listen_key_opens_and_hears_nothing() -> None:
     async with served(symbols=("BTCUSDT",)) as client, client.socket("/private/ws?listenKey=wrong") as ws:
         await buy(client)
@@ -198,6 +210,22 @@ async def test_a_key_that_ends_says_so_once_and_then_nothing() -> None:
             await buy(client)
             assert await heard_within(ws, 0.4) == []
             assert (await client.keyed("PUT", "/fapi/v1/listenKey"))["code"] == -1125
+
+
+async def test_the_exchange_pings_and_drops_who_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.sim.door_ws.PING_EVERY_S", 0.1)
+    monkeypatch.setattr("engine.sim.door_ws.PONG_WITHIN_S", 0.5)
+    async with served(symbols=("BTCUSDT",)) as client:
+        url = f"{client.ready['ws']}/public/ws"
+        async with client.session.ws_connect(url, autoping=False) as deaf, client.session.ws_connect(url) as polite:
+            first = await asyncio.wait_for(deaf.receive(), 3)
+            assert first.type is aiohttp.WSMsgType.PING
+            answering = asyncio.create_task(polite.receive())
+            ends = [first.type]
+            while ends[-1] is aiohttp.WSMsgType.PING:
+                ends.append((await asyncio.wait_for(deaf.receive(), 3)).type)
+            assert not answering.done()
+            answering.cancel()
 
 
 async def test_protocol_pings_are_answered() -> None:
