@@ -25,11 +25,25 @@ CAPACITY: Mapping[str, int] = {"15m": 2000, "1h": 1000, "4h": 1000, "1d": 1000}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What adding a bar did to one series; `revised` says that it was there before, with other values."""
+    """What adding a bar did to one series; `before` is what stood in its place."""
 
     tf: str
     bar: Bar
-    revised: bool
+    before: Bar | None = None
+
+    @property
+    def revised(self) -> bool:
+        """Whether the bar was there before, with other values."""
+        return self.before is not None
+
+    @property
+    def change_pct(self) -> float:
+        """By how much its prices changed at most."""
+        old, new = self.before, self.bar
+        if old is None:
+            return 0.0
+        pairs = ((old.open, new.open), (old.high, new.high), (old.low, new.low), (old.close, new.close))
+        return max(abs(after / before - 1.0) for before, after in pairs) * 100.0
 
 
 class CandlePanels:
@@ -140,8 +154,8 @@ class CandlePanels:
 
     def _put(self, symbol: str, tf: str, bar: Bar) -> list[Change]:
         series = self._of(symbol, tf)
-        known = bool(series.between(bar.open_ms, bar.open_ms + 1))
-        return [Change(tf, bar, known)] if series.put(bar) else []
+        known = series.between(bar.open_ms, bar.open_ms + 1)
+        return [Change(tf, bar, known[0] if known else None)] if series.put(bar) else []
 
     def _of(self, symbol: str, tf: str) -> Series:
         key = (symbol, tf)

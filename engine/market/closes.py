@@ -177,7 +177,7 @@ class Closes:
         for change in changes:
             self._unstored.append(change.bar.row(symbol, change.tf))
             if change.revised:
-                self._bus.publish(CandleRevised(symbol, change.tf, change.bar.open_ms))
+                self._bus.publish(CandleRevised(symbol, change.tf, change.bar.open_ms, change.change_pct))
         close_ms = bar.open_ms + BAR_MS
         if close_ms >= self.next_close_ms - (REMEMBERED - 1) * BAR_MS:
             self._arrived.setdefault(close_ms, set()).add(symbol)

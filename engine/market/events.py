@@ -36,11 +36,15 @@ class SymbolsSuspended:
 
 @dataclass(frozen=True, slots=True)
 class CandleRevised:
-    """A closed bar changed its values; everything computed from the series is out of date."""
+    """A closed bar changed its values; everything computed from the series is out of date.
+
+    `change_pct` is by how much its prices changed at most; 0 where a bar was put into a hole.
+    """
 
     symbol: str
     tf: str
     open_ms: int
+    change_pct: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,14 @@ class BookSynced:
 
 @dataclass(frozen=True, slots=True)
 class SymbolLoaded:
-    """A symbol's history is in memory; from now on closes own it."""
+    """A symbol's history is in memory; from now on closes own it.
+
+    `completeness_pct` is that of its worst timeframe, after everything that could be fetched was.
+    """
 
     symbol: str
     complete: bool
+    completeness_pct: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)

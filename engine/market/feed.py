@@ -16,6 +16,7 @@ from engine.market.books import Books
 from engine.market.imbalance import ImbalanceBoard
 
 TAPE_TRADES = 60
+RANK_MS = 1000.0  # one close asks for the ranks of the whole market
 ALL_MARKS = "!markPrice@arr@1s"
 ALL_TICKERS = "!miniTicker@arr"
 
@@ -35,6 +36,8 @@ class MarketFeed:
         self.marked_mono_ms: dict[str, float] = {}
         self.last: dict[str, float] = {}
         self.tickers: dict[str, MiniTicker] = {}
+        self._ranks: dict[str, int] = {}
+        self._ranked_mono_ms = -RANK_MS
         self.tape: dict[str, deque[AggTrade]] = {}
         self.on_mark: Callable[[MarkPrice], None] = _nobody
         self.on_bar: Callable[[KlineEvent], None] = _nobody
@@ -63,11 +66,18 @@ class MarketFeed:
         return marked.mark if marked is not None else self.last.get(symbol)
 
     def quote_rank(self, symbol: str) -> int | None:
-        """Place by 24 h quote volume, 1 is the highest; None where it is not known."""
-        ticker = self.tickers.get(symbol)
-        if ticker is None:
-            return None
-        return 1 + sum(1 for other in self.tickers.values() if other.quote_volume > ticker.quote_volume)
+        """Place by 24 h quote volume, 1 is the highest; None where it is not known. At most a second old."""
+        mono_ms = self._clock.mono_ms()
+        if mono_ms >= self._ranked_mono_ms + RANK_MS:
+            ordered = sorted(self.tickers.values(), key=lambda ticker: -ticker.quote_volume)
+            self._ranks = {ticker.symbol: place for place, ticker in enumerate(ordered, start=1)}
+            self._ranked_mono_ms = mono_ms
+        return self._ranks.get(symbol)
+
+    def forget(self, symbol: str) -> None:
+        """A symbol is no longer listened to: nothing of it is kept."""
+        for kept in (self.marks, self.marked_mono_ms, self.last, self.tickers, self.tape):
+            kept.pop(symbol, None)
 
     def _retarget(self) -> None:
         focus = self.focused

@@ -102,8 +102,8 @@ class BarFetcher:
         """Keep checked bars; a closed bar that changed is told. Raises StoreError."""
         rows: list[CandleRow] = [bar.row(symbol, tf) for bar in bars]
         done = await self._writer.upsert_candles(symbol, tf, rows)
-        for open_ms in done.revised:
-            self._bus.publish(CandleRevised(symbol, tf, open_ms))
+        for open_ms, change_pct in done.revised.items():
+            self._bus.publish(CandleRevised(symbol, tf, open_ms, change_pct))
         return done.written
 
     async def _page(self, symbol: str, tf: str, page: Page, lane: Lane) -> int:

@@ -50,6 +50,7 @@ class Partial:
     bars: int
     gaps: tuple[GapRow, ...]
     suspended: tuple[str, ...]
+    completeness_pct: float  # of the worst timeframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,10 @@ class HistoryLoader:
         suspended = [
             tf for tf, (scan, span) in scans.items() if grade(scan, TIMEFRAME_MS[tf], span[1]) is Grade.SUSPENDED
         ]
-        return Partial(total, tuple(gaps), tuple(suspended))
+        worst = min(
+            (scan.completeness_pct for scan, _ in scans.values() if scan.completeness_pct is not None), default=0.0
+        )
+        return Partial(total, tuple(gaps), tuple(suspended), worst)
 
     async def _remember(self, symbol: str, tf: str) -> None:
         """Stored bars into memory."""

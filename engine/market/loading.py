@@ -15,7 +15,7 @@ from engine.market.coordinator import Place, SymbolLoadCoordinator
 from engine.market.events import SymbolFailed, SymbolLoaded, UniverseChanged
 from engine.market.fetch import BudgetView
 from engine.market.forecast import LoadMeter
-from engine.market.history import Complete, Failed, HistoryLoader
+from engine.market.history import Complete, Failed, HistoryLoader, Partial
 from engine.market.refill import BATCH_SYMBOLS, burst_pause_s
 
 log = structlog.get_logger("market")
@@ -43,7 +43,7 @@ class Loading:
         self._listed_ms_of = listed_ms_of
         self._turn = asyncio.Lock()
         self._started = 0
-        self._complete: dict[str, bool] = {}
+        self._results: dict[str, Complete | Partial] = {}
         self._unforeseen = True
         self.meter = LoadMeter()
         bus.subscribe(UniverseChanged, self._on_universe)
@@ -82,7 +82,9 @@ class Loading:
                 self._fail(symbol, str(error))
                 continue
             if self._coordinator.mark_active(symbol):
-                self._bus.publish(SymbolLoaded(symbol, self._complete.pop(symbol, True)))
+                result = self._results.pop(symbol, None)
+                share = result.completeness_pct if isinstance(result, Partial) else 100.0
+                self._bus.publish(SymbolLoaded(symbol, not isinstance(result, Partial), share))
 
     async def _work(self) -> None:
         while True:
@@ -103,7 +105,7 @@ class Loading:
         if isinstance(result, Failed):
             self._fail(symbol, result.reason)
             return
-        self._complete[symbol] = isinstance(result, Complete)
+        self._results[symbol] = result
         await self._coordinator.loaded(symbol)
 
     def _on_universe(self, _event: UniverseChanged) -> None:

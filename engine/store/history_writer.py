@@ -22,10 +22,10 @@ _REFRESHED = _COLUMNS[3:]
 
 
 class Upserted(NamedTuple):
-    """What an upsert did; `revised` are open times of closed bars whose values changed."""
+    """What an upsert did; `revised` are closed bars whose values changed: open time to largest change of a price, %."""
 
     written: int
-    revised: tuple[int, ...]
+    revised: dict[int, float]
 
 
 class HistoryWriter:
@@ -37,7 +37,7 @@ class HistoryWriter:
     async def upsert_candles(self, symbol: str, tf: str, candles: Sequence[CandleRow]) -> Upserted:
         """Store bars of one series in one transaction, by (symbol, tf, open time). Raises StoreError."""
         if not candles:
-            return Upserted(0, ())
+            return Upserted(0, {})
         return await self._journal.transact(lambda connection: _upsert_candles(connection, symbol, tf, candles))
 
     async def put_candles(self, candles: Sequence[CandleRow]) -> None:
@@ -83,7 +83,11 @@ def _upsert_candles(connection: Connection, symbol: str, tf: str, candles: Seque
         (symbol, tf, first, last),
     )
     stored = {found[0]: tuple(found[1:]) for found in known}
-    revised = tuple(bar.open_time for bar in candles if stored.get(bar.open_time, bar[3:8]) != tuple(bar[3:8]))
+    revised = {
+        bar.open_time: max(abs(new / old - 1.0) for old, new in zip(before[:4], bar[3:7], strict=True)) * 100.0
+        for bar in candles
+        if (before := stored.get(bar.open_time, bar[3:8])) != tuple(bar[3:8])
+    }
     _write_candles(connection, candles)
     return Upserted(len(candles), revised)
 

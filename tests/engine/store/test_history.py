@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
 from engine.store.history_queries import HistoryQueries, SeriesSpan
 from engine.store.history_rows import CandleRow, GapRow, TradeRow
@@ -21,7 +22,7 @@ async def test_bars_come_back_as_arrays_oldest_first(history_url: str) -> None:
         done = await HistoryWriter(journal).upsert_candles(
             "BTCUSDT", "15m", [bar(2), bar(1), bar(3, taker_buy=math.nan)]
         )
-        assert done == (3, ())
+        assert done == (3, {})
         ask = HistoryQueries(reader)
         found = await ask.candles("BTCUSDT", "15m")
         assert found.open_time.tolist() == [TF_MS, 2 * TF_MS, 3 * TF_MS]
@@ -39,8 +40,9 @@ async def test_a_changed_closed_bar_is_told_and_revised_an_equal_one_is_not(hist
     async with opened(history_url, "history") as (journal, reader):
         writer = HistoryWriter(journal)
         await writer.upsert_candles("BTCUSDT", "15m", [bar(1), bar(2)])
-        assert (await writer.upsert_candles("BTCUSDT", "15m", [bar(1), bar(2), bar(3)])).revised == ()
-        assert (await writer.upsert_candles("BTCUSDT", "15m", [bar(1), bar(2, 1.6)])).revised == (2 * TF_MS,)
+        assert (await writer.upsert_candles("BTCUSDT", "15m", [bar(1), bar(2), bar(3)])).revised == {}
+        revised = (await writer.upsert_candles("BTCUSDT", "15m", [bar(1), bar(2, 1.6)])).revised
+        assert revised == {2 * TF_MS: pytest.approx(abs(1.6 / bar(2).close - 1) * 100)}
         revisions = await reader.run(
             lambda c: c.exec_driver_sql("SELECT revision FROM candles ORDER BY open_time").scalars().all()
         )
