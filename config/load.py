@@ -129,6 +129,8 @@ def _together(settings: Settings, origin: Mapping[str, Placed]) -> list[Problem]
         wrong("risk.risk_pct", f"one trade would exceed risk.max_open_risk_pct ({risk.max_open_risk_pct:g})")
     if risk.max_daily_loss_pct > risk.max_weekly_loss_pct:
         wrong("risk.max_daily_loss_pct", f"above risk.max_weekly_loss_pct ({risk.max_weekly_loss_pct:g})")
+    if settings.venue == "live" and settings.strategies.measures.flow.estimate != "off":
+        wrong("strategies.measures.flow.estimate", "is for research; on the live venue flow is measured or absent")
     shares = settings.exchange
     lanes = (shares.share_background, shares.share_live, shares.share_interactive, shares.share_trading)
     if list(lanes) != sorted(lanes):

@@ -225,6 +225,7 @@ class Settings(Section, frozen=True):
     books: BookSettings = BookSettings()
     approval: ApprovalSettings = ApprovalSettings()
     strategies: StrategySettings = StrategySettings()
+    user_strategies: tuple[str, ...] = ()  # files; a relative path counts from the home directory
     risk: RiskSettings = RiskSettings()
     exits: ExitSettings = ExitSettings()
     store: StoreSettings = StoreSettings()

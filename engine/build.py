@@ -15,6 +15,8 @@ from engine.bus import Bus
 from engine.clock import SystemClock
 from engine.desk.action_price_log import ActionPriceLog
 from engine.desk.answers import Answers
+from engine.desk.bar_walk import BarWalk
+from engine.desk.data_alerts import DataAlerts
 from engine.desk.desk import Desk
 from engine.desk.gauges import Gauges
 from engine.desk.market_quotes import MarketQuotes
@@ -28,9 +30,13 @@ from engine.desk.telling import Teller
 from engine.desk.topics import Topics
 from engine.desk.verdicts import Verdicts
 from engine.embedded import start_or_adopt
+from engine.exchange.archive_files import ArchiveFiles
 from engine.exchange.client import ExchangeClient
+from engine.exchange.instance import instance_name
+from engine.exchange.transport import AiohttpTransport
 from engine.exchange.venue import Venue, venue_for
 from engine.log import open_logs
+from engine.market.archive import Archive
 from engine.market.books import Books
 from engine.market.candles import CandlePanels
 from engine.market.closes import Closes
@@ -57,11 +63,14 @@ from engine.store.journal import Journal
 from engine.store.migrate import migrate
 from engine.store.queries import TradingQueries
 from engine.store.reader import Reader
-from engine.supervise import Failure, LagMeter, Supervisor
+from engine.store.upkeep import Upkeep
+from engine.supervise import Failure, LagMeter, Policy, Supervisor
+from engine.trading.apart import Apart
 from engine.trading.floor import TradingFloor
 from engine.trading.pipeline import Pipeline
 from engine.trading.pricing import Surroundings
 from engine.trading.snapshots import Analyst
+from engine.trading.user_strategies import UserStrategies, load_user_strategies
 
 log = structlog.get_logger("engine")
 
@@ -87,8 +96,8 @@ async def build_engine(loaded: Loaded, home: Path, *, record: bool = False) -> E
 async def _venue(settings: Settings, secrets: Secrets, home: Path) -> tuple[Venue, Secrets, str, str]:
     """Where to trade, with which key, the name of this instance of the exchange, and where its speed is set."""
     if settings.venue != "sim" or settings.sim.url:
-        name = "" if settings.venue != "sim" else f"served-{time.monotonic_ns()}"
-        return venue_for(settings), secrets, name, ""
+        venue = venue_for(settings)
+        return venue, secrets, await _served(venue, home) if settings.venue == "sim" else "", ""
     sim = settings.sim
     options = ["--scenario", sim.scenario, "--speed", repr(sim.speed), "--seed", str(sim.seed)]
     options += ["--balance", repr(sim.balance)]
@@ -101,6 +110,14 @@ async def _venue(settings: Settings, secrets: Secrets, home: Path) -> tuple[Venu
     exchange = await start_or_adopt(home, options)
     keys = Secrets(api_key=exchange.api_key, api_secret=exchange.api_secret)
     return venue_for(settings, "sim", exchange.rest), keys, f"exchange-{exchange.pid}", exchange.rest
+
+
+async def _served(venue: Venue, home: Path) -> str:
+    transport = AiohttpTransport(5.0, proxied=not venue.loopback)
+    try:
+        return await instance_name(venue.rest, transport, home / venue.name)
+    finally:
+        await transport.close()
 
 
 def _urls(settings: Settings, home: Path, instance: str) -> tuple[str, str]:
@@ -140,7 +157,9 @@ def _wired(
     fetcher = BarFetcher(clock, bus, client.market, writer)
     repair = GapRepair(settings.history, clock, bus, fetcher, history, history_queries, panels, client.ledger, live)
     closes = Closes(settings.history, clock, bus, panels, fetcher, writer, live, repair.report)
-    loader = HistoryLoader(settings.history, clock, fetcher, history, history_queries, panels)
+    download = AiohttpTransport(settings.exchange.connect_timeout_s)
+    archive = Archive(ArchiveFiles(venue.archive, download, clock)) if venue.archive else None
+    loader = HistoryLoader(settings.history, clock, fetcher, history, history_queries, panels, archive)
     context = MarketContext(client.market, feed, books, imbalance, clock)
     analyst = Analyst(settings.strategies)
 
@@ -156,8 +175,14 @@ def _wired(
         on_paper_price = paper.on_price
     floor = TradingFloor(trader.gateway, journal, bus, clock, settings, around, prefix=PREFIX)
     action_price = ActionPriceLog(home / "logs", clock, loaded.fingerprint)
-    verdicts = Verdicts(floor, action_price.verdict)
-    pipeline = Pipeline(analyst, panels, instruments, context, clock, verdicts.blocks_of, verdicts.take, late.fallen)
+    verdicts = Verdicts(floor, action_price.verdict, journal.put)
+    files = [home / Path(name).expanduser() for name in settings.user_strategies]
+    users, broken = load_user_strategies(files)
+    pipeline = Pipeline(
+        analyst, panels, instruments, context, clock, verdicts.blocks_of, verdicts.take, late.fallen,
+        users=UserStrategies(users, Apart("user strategies")), compared=verdicts.compared,
+        executor=Apart("zone arms"),
+    )  # fmt: skip
     listings = Listings(
         settings.universe, clock, bus, client.market, coordinator, journal,
         held=lambda: {position.plan.symbol for position in floor.keeper.positions()},
@@ -165,13 +190,25 @@ def _wired(
     )  # fmt: skip
     loading = Loading(settings.history.parallel, clock, bus, coordinator, loader, client.ledger, listings.listed_ms)
     gauges = Gauges(settings, clock, client, trader, supervisor, lag, coordinator, books, floor, late.seats)
+    gauges.load_text = lambda: loading.text
     gauges.banner = "DEMO · recorded data" if control else ""
     notices = NoticeLog(clock, on_notice=late.store_notice)
     # A mode somebody set at run time outlives a restart, unless this start names one itself.
     keep_mode = loaded.origin["mode"].line > 0
     recovery = Recovery(clock, journal, queries, floor, notices, gauges, keep_mode)
     late.gauges, late.floor, late.recovery, late.notices = gauges, floor, recovery, notices
+    for failure in broken:
+        late.fallen(failure, "")
     Teller(bus, notices, floor, instruments)
+    alerts = DataAlerts(bus, clock, notices, journal.put)
+    walk = BarWalk(clock, floor, panels, history_queries, client.market)
+    upkeep = Upkeep(settings.store, clock, writer, journal)
+
+    def forget(symbol: str) -> None:
+        """A symbol left the universe: nobody keeps anything of it in memory."""
+        for part in (panels, imbalance, analyst, feed, alerts.book):
+            part.forget(symbol)
+
     pictures = Pictures(
         clock, books, feed, panels, pipeline, floor, verdicts, instruments, settings.strategies,
         settings.books.show_levels, Measured.read(home),
@@ -200,7 +237,9 @@ def _wired(
     engine = Engine(
         Parts(
             clock, bus, supervisor, lag, journal, history, client, trader, on_paper_price, listings, instruments, books,
-            feed, closes, loading, repair, pipeline, floor, recovery, notices, gauges, desk, server, summary, screen_symbols,
+            feed, closes, loading, repair, pipeline, floor, recovery, notices, gauges, desk, server, summary,
+            screen_symbols, walk, forget, download.close,
+            (("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART)),
         )
     )  # fmt: skip
     late.engine = engine

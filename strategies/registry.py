@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from strategies import atr_momentum, break_retest, liquidity_sweep, order_flow, pullback, value_area
 from strategies.action_price import evaluate as action_price
+from strategies.interest import hinges
 from strategies.measures import Measures
 from strategies.model import (
     Candles,
@@ -86,8 +87,8 @@ def _six(
 def _one_a_side(verdicts: list[Signal | Refusal]) -> Verdicts:
     """A strategy speaks once for each side: its best signal, else the refusal that came furthest."""
 
-    def merit(verdict: Signal | Refusal) -> tuple[bool, float, int]:
-        return isinstance(verdict, Signal), verdict.score or 0.0, len(verdict.conditions)
+    def merit(verdict: Signal | Refusal) -> tuple[bool, float, bool, int]:
+        return isinstance(verdict, Signal), verdict.score or 0.0, hinges(verdict), len(verdict.conditions)
 
     sides = ([verdict for verdict in verdicts if verdict.side == side] for side in SIDES)
     return tuple(max(found, key=merit) for found in sides if found)

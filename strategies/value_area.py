@@ -18,7 +18,7 @@ from strategies.model import F64, Candles, Family, Indicators, MarketSnapshot, S
 from strategies.params import AtLeastOne, NotNegative, Positive, Switchable
 from strategies.setup import Checks, Setup
 from strategies.side import SIDES, favour, opposite
-from strategies.value import Profiles, profiles
+from strategies.value import Profiles, profile
 from strategies.windows import trailing_median
 
 TF: Final = "15m"
@@ -70,13 +70,17 @@ def evaluate(snapshot: MarketSnapshot, params: ValueAreaParams, measures: Measur
     tail = candles.slice(max(0, t - params.accept_vr_bars - 1), t + 1)
     if atr is None or not screen(tail, ind.slice(len(candles) - len(tail), t + 1), params, measures)[-1]:
         return ()
-    traded = profiles(candles, snapshot.filters.tick, measures.profile)
-    if traded.ref is None:
+    tick, reach = snapshot.filters.tick, params.near_atr * atr
+    before = profile(candles, len(candles) - measures.profile.ref_bars, tick, measures.profile)
+    if before is None:
         return ()
+    edges = ((SIDES[0], before.vah), (SIDES[1], before.val))
+    near = [(sigma, edge) for sigma, edge in edges if abs(float(candles.close[t]) - edge) <= reach]
+    if not near:
+        return ()
+    traded = Profiles(profile(candles, len(candles), tick, measures.profile), before)
     found: list[Setup] = []
-    for sigma, edge in ((SIDES[0], traded.ref.vah), (SIDES[1], traded.ref.val)):
-        if abs(float(candles.close[t]) - edge) > params.near_atr * atr:
-            continue
+    for sigma, edge in near:
         beyond = sigma * (candles.close[-max(params.accept_of, params.hold_bars + 1) :] - edge)
         if _returned(beyond, edge, params):
             found.append(_rejection(snapshot, sigma, edge, traded, atr, params, measures))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
 import structlog
 
+from engine.store.rows import SignalEventRow
 from engine.trading.floor import TradingFloor
+from engine.trading.zone_arms import Comparison
 from strategies.evaluate import Evaluation
 from strategies.filters import Blocks, Cooldown
 from strategies.model import MarketSnapshot, Refusal, Signal, StrategyId
@@ -20,9 +23,15 @@ KEPT_REFUSALS = 300
 class Verdicts:
     """Newest refusals first; `recorded` is called with the Action Price record of each verdict of that strategy."""
 
-    def __init__(self, floor: TradingFloor, recorded: Callable[[Signal | Refusal, MarketSnapshot], None]) -> None:
+    def __init__(
+        self,
+        floor: TradingFloor,
+        recorded: Callable[[Signal | Refusal, MarketSnapshot], None],
+        put: Callable[[SignalEventRow], object] = lambda _row: None,
+    ) -> None:
         self._floor = floor
         self._recorded = recorded
+        self._put = put
         self.refused: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
 
     def blocks_of(self, symbol: str, t_ms: int) -> Blocks:
@@ -54,3 +63,16 @@ class Verdicts:
             )  # fmt: skip
         for signal in evaluation.signals:
             await self._floor.admission.offer(signal)
+
+    def compared(self, comparison: Comparison) -> None:
+        """What both zone builders made of one verdict: logged, and for a signal kept among the steps of its life."""
+        verdict = comparison.verdict
+        log.info(
+            "zone_arms", id=verdict.id, symbol=verdict.symbol, strategy=verdict.strategy, side=verdict.side,
+            ours=msgspec.to_builtins(comparison.ours), theirs=msgspec.to_builtins(comparison.theirs),
+        )  # fmt: skip
+        if isinstance(verdict, Signal):
+            payload = msgspec.json.encode({"ours": comparison.ours, "theirs": comparison.theirs})
+            self._put(
+                SignalEventRow(signal_id=verdict.id, at_ms=verdict.bar_time_ms, kind="zone_arms", payload=payload)
+            )

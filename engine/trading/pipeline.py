@@ -1,17 +1,21 @@
 """From a close to verdicts: snapshots, every strategy that is due, filters and conflicts, in slices.
 
-One symbol's evaluation is a slice; between slices the loop is given back, so a close of the whole market delays no
-order. Strategies run independently: one that fails is reported with its symbol and holds up nobody.
+Between strategies the loop is given back, so a close of the whole market delays no order. Strategies run
+independently: one that fails is reported with its symbol and holds up nobody. Open interest and funding come on
+request: they are asked only for symbols whose verdicts hinge on them, all at once, while the others are decided.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from engine.clock import Clock
@@ -20,16 +24,23 @@ from engine.market.events import BarsClosed
 from engine.money import Instrument
 from engine.supervise import Failure, attempt
 from engine.trading.snapshots import TIMEFRAMES, Analyst, Series, Surroundings
+from engine.trading.user_strategies import UserStrategies
+from engine.trading.zone_arms import Comparison, compare, zones_decide
+from engine.trading.zone_sets import SymbolZones
 from strategies.evaluate import Evaluation, due, evaluate_one, settle
 from strategies.filters import Blocks
+from strategies.interest import hinges
 from strategies.model import BookFlow, BtcContext, Filters, MarketSnapshot, Refusal, Regime, Signal, StrategyId
-from strategies.registry import STRATEGIES
+from strategies.zones.provider import shadow_arm
 
 log = structlog.get_logger("strategies")
 
 BTC = "BTCUSDT"
 SLICE_MS = 3.0
-USES_OPEN_INTEREST = frozenset(StrategyId) - {StrategyId.ACTION_PRICE}
+ASKED_AT_ONCE = 16
+ANSWER_S = 3.0
+
+Interest = tuple[float | None, float | None]
 
 
 class Context(Protocol):
@@ -55,6 +66,51 @@ class CycleReport:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass
+class _Look:
+    """One symbol at one close, as far as it has been decided."""
+
+    snapshot: MarketSnapshot
+    verdicts: dict[str, tuple[Signal | Refusal, ...]] = field(default_factory=dict)
+
+    def hinging(self) -> tuple[StrategyId, ...]:
+        """Strategies whose verdict open interest or funding could still change."""
+        return tuple(
+            StrategyId(name) for name, found in self.verdicts.items() if name in _SIX and any(map(hinges, found))
+        )
+
+    def all(self) -> Iterable[Signal | Refusal]:
+        return (verdict for found in self.verdicts.values() for verdict in found)
+
+
+_OURS: frozenset[str] = frozenset(StrategyId)
+_SIX: frozenset[str] = _OURS - {StrategyId.ACTION_PRICE}
+
+
+class _Cycle:
+    """Counts of one close, and the moment the loop was last given back."""
+
+    def __init__(self, event: BarsClosed, clock: Clock) -> None:
+        self.event = event
+        self._clock = clock
+        self._started_ms = self._slice_ms = clock.mono_ms()
+        self.signals = self.failures = 0
+        self.reasons: Counter[str] = Counter()
+        self.decided: list[tuple[Evaluation, MarketSnapshot]] = []
+
+    async def breathe(self) -> None:
+        """Give the loop back when this slice has been long enough."""
+        if self._clock.mono_ms() - self._slice_ms > SLICE_MS:
+            await asyncio.sleep(0)
+            self._slice_ms = self._clock.mono_ms()
+
+    def report(self) -> CycleReport:
+        return CycleReport(
+            self.event.close_ms, len(self.event.symbols), self.signals, sum(self.reasons.values()), self.failures,
+            self._clock.mono_ms() - self._started_ms, self.reasons,
+        )  # fmt: skip
+
+
 class Pipeline:
     """Evaluates symbols as their bars close and hands verdicts on, in symbol order, BTC first."""
 
@@ -68,6 +124,9 @@ class Pipeline:
         blocks_of: Callable[[str, int], Blocks],
         take: Callable[[Evaluation, MarketSnapshot], Awaitable[None]],
         fallen: Callable[[Failure, str], None] = lambda _failure, _symbol: None,
+        users: UserStrategies | None = None,
+        compared: Callable[[Comparison], None] = lambda _comparison: None,
+        executor: Executor | None = None,
     ) -> None:
         self._analyst = analyst
         self._panels = panels
@@ -77,6 +136,10 @@ class Pipeline:
         self._blocks_of = blocks_of
         self._take = take
         self._fallen = fallen
+        self._users = users or UserStrategies()
+        self._compared = compared
+        self._executor = executor
+        self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
         self._queue: asyncio.Queue[BarsClosed] = asyncio.Queue(maxsize=64)
         self.btc: BtcContext | None = None
         self.regimes: dict[str, Regime] = {}
@@ -100,83 +163,135 @@ class Pipeline:
                 self.idle.set()
 
     def warm(self, symbol: str) -> None:
-        """Compute what a symbol's screen needs before its first close; no signals come of it."""
+        """Compute what a symbol needs before its first close; no signals come of it."""
         series = self._series(symbol)
         tick = float(self._instruments[symbol].tick)
+        for one in series.values():
+            if len(one.candles):
+                self._analyst.bundle(symbol, one, tick)
         if symbol == BTC:
             self.btc = self._analyst.btc(series["1h"], tick, self._clock.now_ms())
         self.regimes[symbol] = self._analyst.regime(symbol, series["4h"], tick)
 
-    def snapshot(
-        self, symbol: str, t_ms: int, doi_pct: float | None = None, funding_z: float | None = None
-    ) -> MarketSnapshot:
-        """What a decision on this symbol may read at a close."""
+    def snapshot(self, symbol: str, t_ms: int) -> MarketSnapshot:
+        """What a decision on this symbol may read at a close, without open interest and funding."""
         instrument = self._instruments[symbol]
         around = Surroundings(
             Filters(float(instrument.tick), float(instrument.step), float(instrument.min_notional)),
-            btc=self.btc, book=self._context.book(symbol), doi_pct=doi_pct, funding_z=funding_z,
-            spread=self._context.spread(symbol), quote_rank=self._context.quote_rank(symbol),
+            btc=self.btc, book=self._context.book(symbol), spread=self._context.spread(symbol),
+            quote_rank=self._context.quote_rank(symbol),
         )  # fmt: skip
         return self._analyst.snapshot(symbol, t_ms, self._series(symbol), around)
 
     async def _close(self, event: BarsClosed) -> None:
-        started_ms = self._clock.mono_ms()
-        reasons: Counter[str] = Counter()
-        signals = failures = 0
-        slice_started = started_ms
-        for symbol in sorted(event.symbols, key=lambda name: (name != BTC, name)):
-            if symbol not in self._instruments:
-                continue
-            if symbol == BTC:
-                series = self._series(BTC)["1h"]
-                self.btc = self._analyst.btc(series, float(self._instruments[BTC].tick), event.close_ms)
-            evaluation, snapshot, failed = await self._evaluate(symbol, event.close_ms)
-            signals += len(evaluation.signals)
-            failures += failed
-            reasons.update(refusal.reason for refusal in evaluation.refusals)
-            if evaluation.signals or evaluation.refusals:
-                await self._take(evaluation, snapshot)
-            if self._clock.mono_ms() - slice_started > SLICE_MS:
-                await asyncio.sleep(0)
-                slice_started = self._clock.mono_ms()
-        self.bars_evaluated += len(event.symbols)
-        self.refused += sum(reasons.values())
-        self.report = CycleReport(
-            event.close_ms, len(event.symbols), signals, sum(reasons.values()), failures,
-            self._clock.mono_ms() - started_ms, reasons,
-        )  # fmt: skip
-        log.info(
-            "cycle", close_ms=event.close_ms, symbols=len(event.symbols), signals=signals,
-            refusals=dict(reasons), failures=failures, wall_ms=round(self.report.wall_ms, 1),
-        )  # fmt: skip
+        cycle = _Cycle(event, self._clock)
+        waiting: list[tuple[_Look, tuple[StrategyId, ...], asyncio.Task[Interest]]] = []
+        async with asyncio.TaskGroup() as asked:
+            for symbol in sorted(event.symbols, key=lambda name: (name != BTC, name)):
+                if symbol not in self._instruments:
+                    continue
+                look = await self._look(symbol, cycle)
+                hinging = look.hinging()
+                if hinging:
+                    waiting.append((look, hinging, asked.create_task(self._interest(symbol))))
+                else:
+                    await self._finish(look, cycle)
+                await cycle.breathe()
+            for look, hinging, answer in waiting:
+                doi_pct, funding_z = await answer
+                if doi_pct is not None or funding_z is not None:
+                    look.snapshot = msgspec.structs.replace(look.snapshot, doi_pct=doi_pct, funding_z=funding_z)
+                    await self._decide(look, hinging, cycle)
+                await self._finish(look, cycle)
+        self._told(cycle)
+        await self._compare(cycle)
 
-    async def _evaluate(self, symbol: str, t_ms: int) -> tuple[Evaluation, MarketSnapshot, int]:
-        snapshot = self.snapshot(symbol, t_ms)
-        self.regimes[symbol] = snapshot.regime
+    async def _look(self, symbol: str, cycle: _Cycle) -> _Look:
+        """Everything that can be said without asking anybody."""
+        close_ms = cycle.event.close_ms
+        if symbol == BTC:
+            series = self._series(BTC)["1h"]
+            self.btc = self._analyst.btc(series, float(self._instruments[BTC].tick), close_ms)
+        look = _Look(self.snapshot(symbol, close_ms))
+        self.regimes[symbol] = look.snapshot.regime
+        await self._decide(look, due(look.snapshot, self._analyst.settings), cycle)
+        for strategy in self._users.due(look.snapshot):
+            answer = await self._users.ask(strategy, look.snapshot, self._analyst.settings)
+            self._note(look, strategy.name, answer, cycle)
+        return look
+
+    async def _decide(self, look: _Look, names: Iterable[StrategyId], cycle: _Cycle) -> None:
+        snapshot, settings = look.snapshot, self._analyst.settings
+        for name in names:
+            answer = attempt(f"{name} on {snapshot.symbol}", lambda name=name: evaluate_one(name, snapshot, settings))  # type: ignore[misc]
+            self._note(look, name, answer, cycle)
+            await cycle.breathe()
+
+    def _note(self, look: _Look, name: str, answer: tuple[Signal | Refusal, ...] | Failure, cycle: _Cycle) -> None:
+        if isinstance(answer, Failure):
+            cycle.failures += 1
+            look.verdicts.pop(name, None)
+            self._fallen(answer, look.snapshot.symbol)
+        else:
+            look.verdicts[name] = answer
+
+    async def _interest(self, symbol: str) -> Interest:
+        """Open interest and funding, absent when they do not come in time."""
+        async with self._asking:
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    doi, funding = await asyncio.gather(self._context.doi_pct(symbol), self._context.funding_z(symbol))
+            except TimeoutError:
+                return None, None
+            return doi, funding
+
+    async def _finish(self, look: _Look, cycle: _Cycle) -> None:
+        """Filters and conflicts, then on to whoever acts on it."""
+        snapshot, settings = look.snapshot, self._analyst.settings
+        blocks = self._blocks_of(snapshot.symbol, snapshot.t_ms)
+        found = settle(look.all(), snapshot, settings, blocks)
+        if not found.signals and not found.refusals:
+            return
+        found = msgspec.structs.replace(found, signals=tuple(_with_arm(one, snapshot) for one in found.signals))
+        cycle.signals += len(found.signals)
+        cycle.reasons.update(refusal.reason for refusal in found.refusals)
+        cycle.decided.append((found, snapshot))
+        await self._take(found, snapshot)
+
+    async def _compare(self, cycle: _Cycle) -> None:
+        """Every decision that zones had a say in, in the eyes of the recorded arm; off the loop, after the signals."""
         settings = self._analyst.settings
-        wanted = due(snapshot, settings)
-        if any(name in USES_OPEN_INTEREST and self._screened(name, snapshot) for name in wanted):
-            doi, funding = await asyncio.gather(self._context.doi_pct(symbol), self._context.funding_z(symbol))
-            snapshot = self.snapshot(symbol, t_ms, doi, funding)
-        verdicts: list[Signal | Refusal] = []
-        failed = 0
-        for name in wanted:
-            answer = attempt(f"{name} on {symbol}", lambda name=name: evaluate_one(name, snapshot, settings))  # type: ignore[misc]
-            if isinstance(answer, Failure):
-                failed += 1
-                self._fallen(answer, symbol)
-            else:
-                verdicts.extend(answer)
-        return settle(verdicts, snapshot, settings, self._blocks_of(symbol, t_ms)), snapshot, failed
+        if shadow_arm(settings.zones) is None:
+            return
+        loop = asyncio.get_running_loop()
+        for found, snapshot in cycle.decided:
+            verdicts: list[Signal | Refusal] = [*found.signals, *found.refusals]
+            for verdict in verdicts:
+                if verdict.strategy not in _OURS or not zones_decide(verdict):
+                    continue
+                work = partial(compare, verdict, snapshot, settings)
+                answer = await loop.run_in_executor(
+                    self._executor, partial(attempt, f"zone arms of {snapshot.symbol}", work)
+                )
+                if isinstance(answer, Failure):
+                    self._fallen(answer, snapshot.symbol)
+                elif answer is not None:
+                    self._compared(answer)
 
-    def _screened(self, name: StrategyId, snapshot: MarketSnapshot) -> bool:
-        """Whether the newest bar passes a necessary condition; what fails here is not worth a request."""
-        strategy = STRATEGIES[name]
-        if snapshot.regime.state not in strategy.regimes:
-            return False
-        candles, ind = snapshot.bars[strategy.tf], snapshot.ind[strategy.tf]
-        mask = strategy.screen(candles, ind, self._analyst.settings)
-        return bool(len(mask) and mask[-1])
+    def _told(self, cycle: _Cycle) -> None:
+        report = self.report = cycle.report()
+        self.bars_evaluated += report.symbols
+        self.refused += report.refusals
+        log.info(
+            "cycle", close_ms=report.close_ms, symbols=report.symbols, signals=report.signals,
+            refusals=dict(report.reasons), failures=report.failures, wall_ms=round(report.wall_ms, 1),
+        )  # fmt: skip
 
     def _series(self, symbol: str) -> dict[str, Series]:
         return {tf: Series(self._panels.candles(symbol, tf), self._panels.revision(symbol, tf)) for tf in TIMEFRAMES}
+
+
+def _with_arm(signal: Signal, snapshot: MarketSnapshot) -> Signal:
+    """The signal under the name of the zones it was decided on, also where its strategy did not look at them."""
+    source = snapshot.source
+    return msgspec.structs.replace(signal, zone_arm=source.arm) if isinstance(source, SymbolZones) else signal
