@@ -14,7 +14,7 @@ from engine.money import ZERO
 from engine.trading import client_ids
 from engine.trading.events import ClosingStarted
 from engine.trading.intents import AnyIntent, AskExchange, CancelOrder, ExitMarket, Tell
-from engine.trading.order import Order, cancelling
+from engine.trading.order import Order, Phase, cancelling
 from engine.trading.position_state import Position, keep, name_next, pace, paced
 
 CANCEL: Final = "cancel"  # the pace of cancels, beside those of the legs
@@ -68,10 +68,15 @@ def leave(position: Position, mono_ms: float) -> list[AnyIntent]:
     targets = position.live(client_ids.TIER1, client_ids.TIER2)
     intents = withdraw(position, targets, mono_ms)
     hurried = mono_ms - position.closing_mono > _HURRY_AFTER_MS
-    if (targets and not hurried) or position.live(client_ids.EXIT) or paced(position, client_ids.EXIT, mono_ms):
+    if (targets and not hurried) or _on_its_way(position) or paced(position, client_ids.EXIT, mono_ms):
         return intents
     intents.append(_exit(position, exposure - target))
     return intents
+
+
+def on_lost(position: Position, mono_ms: float) -> None:
+    """The answer to an exit is lost. It is asked about; a bare position does not wait for the proof of its absence."""
+    pace(position, client_ids.EXIT, mono_ms + _RETRY_MS * 2)
 
 
 def on_declined(position: Position, code: int, mono_ms: float) -> list[AnyIntent]:
@@ -113,6 +118,16 @@ def identity(position: Position, now_ms: int) -> Identity:
     """The common fields of a position's events."""
     plan = position.plan
     return Identity(at_ms=now_ms, position_id=plan.position_id, signal_id=plan.signal_id, symbol=plan.symbol)
+
+
+def _on_its_way(position: Position) -> bool:
+    """Whether an exit is out that has to be waited for.
+
+    One whose answer is lost may or may not arrive. Under a working stop there is time to find out. Without one a
+    second goes out: reduce-only, it cannot do more than close, and is refused when the first has closed already.
+    """
+    bare = position.state == "closing" and position.working_stop is None
+    return any(not (bare and order.phase is Phase.UNKNOWN) for order in position.live(client_ids.EXIT))
 
 
 def _exit(position: Position, quantity: Decimal) -> ExitMarket:

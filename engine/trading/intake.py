@@ -51,6 +51,8 @@ def note(position: Position, event: AnyInput) -> list[AnyIntent]:
         case OrderLost(client_id=name):
             if (order := position.orders.get(name)) is not None:
                 keep(position, lost(order))
+                if order.leg == client_ids.EXIT:
+                    closing.on_lost(position, event.mono_ms)
         case OrderMissing(client_id=name):
             return _note_missing(position, name, event.now_ms)
         case OrderGone(client_id=name):

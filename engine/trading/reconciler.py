@@ -267,13 +267,16 @@ class Reconciler:
         latest = self._keeper.position(position_id)
         if latest is None:
             return
+        # An order without an answer may own a fill whose number nobody knows yet: only names count until then.
+        certain = sure and all(order.over or order.resting for order in latest.orders.values())
+        named = [fill for fill in named_fills(latest, fills) if certain or fill.client_id]
         inputs: list[AnyInput] = [
             FillSeen(now_ms=now_ms, mono_ms=mono_ms, fill=fill, age_ms=age_ms(now_ms, fill.at_ms, self._clock.rate))
-            for fill in named_fills(latest, fills)
+            for fill in named
         ]
         self._keeper.feed_all(position_id, inputs)
         latest = self._keeper.position(position_id)
-        if latest is None or not sure or (latest.exposure == quantity and latest.settled):
+        if latest is None or not certain or (latest.exposure == quantity and latest.settled):
             return
         if quantity == 0:
             mark = latest.mark if latest.mark is not None else float(latest.stop)
