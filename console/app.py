@@ -10,8 +10,9 @@ from typing import Literal
 from textual import events
 from textual.app import App
 from textual.driver import Driver
+from textual.worker import Worker
 
-from console.actions import Action
+from console.actions import Action, Danger
 from console.alerts import Alert, Alerts, osc9
 from console.beat import Governor, Metered, Reading, metered
 from console.feed import Feed
@@ -30,6 +31,7 @@ from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice
 
 _KEPT_NOTICES = 2_000
+_MARK = {"danger": "✗", "warn": "▲"}
 _ARRIVAL_S = 0.5  # the backlog of notices has come by then
 _TOAST: dict[str, Literal["error", "warning"]] = {"danger": "error", "warn": "warning"}
 
@@ -64,7 +66,10 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         self._digest = options.notices_after is not None
         self._paint_ms = 0.0
         self._hung = False
+        self._talk: Worker[None] | None = None
+        self._deaf_until_s = 0.0
         self.theme = "ansi-dark"
+        self.set_class(options.look.palette == "mono", "mono")
 
     def show(self) -> None:
         """Run on this terminal, without mouse reporting."""
@@ -213,7 +218,19 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         if way is not None:
             way()
         else:
-            self.desk.run_worker(self.desk.conduct.run(action), group="conduct")
+            self._talk = self.desk.run_worker(self.desk.conduct.run(action), group="conduct")
+            self._deaf_until_s = 0.0
+            if action.danger in (Danger.RISKY, Danger.GRAVE):
+                self._deaf_until_s = events.Event().time + self.options.guard_ms / 1_000
+
+    def typed_ahead(self, event: events.Key) -> bool:
+        """Whether a key was meant for a dialog that was asked for and does not stand yet."""
+        return (
+            event.key != "escape"
+            and event.time < self._deaf_until_s
+            and self._talk is not None
+            and not self._talk.is_finished
+        )
 
 
 class _LoopTime:

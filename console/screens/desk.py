@@ -193,6 +193,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if self.desk_app.typed_ahead(event):
+            return
         key = typed(event.key, event.character)
         action = self.desk_app.keymap.find(self.where(), key, replay=self.desk_app.is_replay())
         if action is not None:

@@ -93,6 +93,8 @@ class Page(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if self.desk_app.typed_ahead(event):
+            return
         action = self.desk_app.keymap.find(
             self.PLACE, typed(event.key, event.character), replay=self.desk_app.is_replay()
         )
