@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from config.schema import Settings
 from engine.clock import Clock
@@ -18,6 +19,7 @@ from engine.trading import standing
 from engine.trading.approval import pending
 from engine.trading.booking import open_usdt
 from engine.trading.floor import TradingFloor
+from engine.trading.liquidation import liquidation_price
 from engine.trading.losses import booked_since, day_start_ms
 from engine.trading.performance import ClosedTrade, performance_view
 from engine.trading.picture import open_risk_r, positions_view
@@ -108,9 +110,11 @@ class Gauges:
 
     def positions(self, _args: Mapping[str, str]) -> PositionsView:
         """Open positions, real ones first."""
-        liquidations = self._floor.reconciler.liquidations
+        held = self._floor.keeper.positions()
+        known = ((position.plan.symbol, self._liquidation(position)) for position in held)
+        liquidations = {symbol: price for symbol, price in known if price is not None}
         return positions_view(
-            self._floor.keeper.positions(), self._shadows(), self._clock.mono_ms(),
+            held, self._shadows(), self._clock.mono_ms(),
             self._clock.now_ms(),
             self._floor.facts.equity, self._settings.risk.risk_pct, liquidations,
         )  # fmt: skip
@@ -118,6 +122,19 @@ class Gauges:
     def performance(self, _args: Mapping[str, str]) -> PerformanceView:
         """Closed trades of this epoch."""
         return performance_view(self.closed, self._clock.now_ms())
+
+    def _liquidation(self, position: Position) -> Decimal | None:
+        """What the exchange says; until it was asked, our own estimate, on the cautious side. Zero: out of reach."""
+        symbol = position.plan.symbol
+        if (told := self._floor.reconciler.liquidations.get(symbol)) is not None:
+            return told
+        if position.exposure <= 0:
+            return None
+        account = self._floor.facts.account(symbol)
+        return liquidation_price(
+            position.plan.direction, position.exposure, position.entry_price, account.wallet, account.brackets,
+            account.maintenance, min(ZERO, account.unrealized),
+        )  # fmt: skip
 
     def _shadows(self) -> list[Position]:
         """Followed signals, where following is all the desk does; beside real trades they would only crowd the pane."""
