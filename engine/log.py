@@ -1,7 +1,7 @@
 """Structured logs of the engine: events with fields, one JSON object a line, secrets masked, rotated daily.
 
-Loggers are named for subsystems (`engine`, `strategies`, `action_price`, `zones`, `exchange`), each with a file of its
-own below `logs/`. Nothing is ever printed on a terminal. Opened by the entry point, never at import.
+Loggers are named for subsystems (`engine`, `market`, `strategies`, `action_price`, `zones`, `exchange`), each with a
+file of its own below `logs/`. Nothing is ever printed on a terminal. Opened by the entry point, never at import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import structlog
 
 from engine.clock import Clock
 
-SUBSYSTEMS = ("engine", "strategies", "action_price", "zones", "exchange")
+SUBSYSTEMS = ("engine", "market", "strategies", "action_price", "zones", "exchange")
 MASK = "***"
 # Names whose values are secrets, and shapes that are secrets wherever they stand: signed queries and bot tokens.
 _SECRET_NAMES = re.compile(r"(api_?key|secret|signature|token|listen_?key|private_key|X-MBX-APIKEY)", re.IGNORECASE)

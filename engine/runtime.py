@@ -20,6 +20,7 @@ import structlog
 
 from engine.bus import Bus
 from engine.clock import Clock
+from engine.desk.bar_walk import BarWalk
 from engine.desk.desk import Desk
 from engine.desk.gauges import Gauges
 from engine.desk.notice_log import NoticeLog
@@ -43,14 +44,13 @@ from engine.store.journal import Journal
 from engine.store.rows import KvRow
 from engine.supervise import LagMeter, Policy, Supervisor, VitalServiceFailed
 from engine.trading.approval import pending
-from engine.trading.events import SignalOffered, TradeClosed
+from engine.trading.events import Reconciled, SignalOffered, TradeClosed
 from engine.trading.floor import TradingFloor
 from engine.trading.pipeline import BTC, Pipeline
 
 log = structlog.get_logger("engine")
 
 EXIT_OK, EXIT_SAFE_MODE = 0, 70
-DEEP_SYMBOLS = 60
 READY_POLL_S = 0.05
 RETRY_S = 2.0
 FOCUS_EVERY_S = 0.5
@@ -86,6 +86,9 @@ class Parts:
     server: PortServer
     summary: Summary
     screen_symbols: Callable[[], set[str]]
+    walk: BarWalk
+    forget: Callable[[str], None]
+    close_downloads: Callable[[], Awaitable[None]]
     extra: tuple[tuple[str, Callable[[], Awaitable[None]], Policy], ...] = ()
 
 
@@ -100,6 +103,9 @@ class Engine:
         self._tasks: asyncio.TaskGroup | None = None
         self.opened = asyncio.Event()
         self.port = parts.desk
+        # What is followed lives through a close before anything new comes of it.
+        parts.bus.subscribe(BarsClosed, parts.walk.on_closed)
+        parts.bus.subscribe(Reconciled, parts.walk.on_reconciled)
         parts.bus.subscribe(BarsClosed, parts.pipeline.on_closed)
         parts.bus.subscribe(SignalOffered, lambda _event: self.refocus())
         parts.bus.subscribe(UniverseChanged, self._on_universe)
@@ -144,9 +150,11 @@ class Engine:
         async with AsyncExitStack() as stack:
             await self._open_stores(stack)
             await self._parts.recovery.restore()
+            await self._parts.walk.begin()
             await self._parts.server.start()
             stack.push_async_callback(self._parts.server.close)
             stack.push_async_callback(self._parts.client.close)
+            stack.push_async_callback(self._parts.close_downloads)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._tasks = tasks
@@ -244,6 +252,7 @@ class Engine:
         await self._parts.listings.refresh()
 
     async def _analyse(self, symbol: str) -> None:
+        await self._parts.walk.catch_up(symbol)
         self._parts.pipeline.warm(symbol)
         await asyncio.sleep(0)
 
@@ -256,8 +265,11 @@ class Engine:
                 p.instruments[symbol] = instrument
         for symbol in event.removed:
             p.instruments.pop(symbol, None)
+            p.pipeline.regimes.pop(symbol, None)
+            p.forget(symbol)
         members = p.listings.universe.members
-        p.feed.watch(members, tuple(p.listings.universe.candidates)[:DEEP_SYMBOLS])
+        # Imbalance is judged for every symbol that may raise a signal.
+        p.feed.watch(members, p.listings.universe.candidates)
 
     def _on_mark(self, event: MarkPrice) -> None:
         p = self._parts

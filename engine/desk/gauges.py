@@ -59,6 +59,7 @@ class Gauges:
         self.last_error: str | None = None
         self.telegram = "off"
         self.banner = ""
+        self.load_text: Callable[[], str] = lambda: ""
         self.closed: list[ClosedTrade] = []
         self.weight_used_max = 0
 
@@ -92,7 +93,7 @@ class Gauges:
             positions_open=sum(1 for position in held if position.exposure > 0),
             signals_pending=len(pending(self._floor.admission.queue)), naked_ms=self._floor.keeper.naked_ms(),
             books_synced=self._books.synced, symbols_live=loading.active, symbols_total=loading.total,
-            load_text=_load_text(loading.active + loading.failed, loading.total, loading.eta_s),
+            load_text=self.load_text(),
             seats=self._seats(), telegram=self.telegram, last_error=self.last_error,
             next_close_ms=(now_ms // BAR_MS + 1) * BAR_MS, banner=self.banner,
             reconciled=self._floor.reconciler.reconciled,
@@ -148,10 +149,3 @@ class Gauges:
         left = sum((open_usdt(position) or ZERO for position in self._floor.keeper.positions()), ZERO)
         unit = float(self._floor.facts.equity) * self._settings.risk.risk_pct / 100
         return float(booked + left) / unit if unit > 0 else 0.0
-
-
-def _load_text(done: int, total: int, eta_s: float | None) -> str:
-    if total == 0 or done >= total:
-        return ""
-    left = f", {eta_s:.0f} s left" if eta_s is not None else ""
-    return f"history {done}/{total}{left}"

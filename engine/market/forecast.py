@@ -37,9 +37,9 @@ class LoadMeter:
         self.total = LoadForecast(len(self._weight_of), sum(self._weight_of.values()), ceiling)
         return self.total
 
-    def done(self, symbol: str) -> None:
-        """A symbol is through, loaded or failed."""
-        self._weight_of.pop(symbol, None)
+    def done(self, symbol: str) -> int:
+        """A symbol is through, loaded or failed; the weight it was expected to take."""
+        return self._weight_of.pop(symbol, 0)
 
     @property
     def left(self) -> LoadForecast:

@@ -20,6 +20,8 @@ from engine.market.refill import BATCH_SYMBOLS, burst_pause_s
 
 log = structlog.get_logger("market")
 
+BURST_WEIGHT = 60
+
 
 class Loading:
     """Runs the coordinator's two sides. Keep `run_loader` and `run_analyser` running, the analyser first."""
@@ -42,9 +44,10 @@ class Loading:
         self._budget = budget
         self._listed_ms_of = listed_ms_of
         self._turn = asyncio.Lock()
-        self._started = 0
+        self._since_rest = self._weight_since_rest = 0
         self._results: dict[str, Complete | Partial] = {}
         self._unforeseen = True
+        self._began_ms: int | None = None
         self.meter = LoadMeter()
         bus.subscribe(UniverseChanged, self._on_universe)
 
@@ -85,6 +88,7 @@ class Loading:
                 result = self._results.pop(symbol, None)
                 share = result.completeness_pct if isinstance(result, Partial) else 100.0
                 self._bus.publish(SymbolLoaded(symbol, not isinstance(result, Partial), share))
+            self._say_when_done()
 
     async def _work(self) -> None:
         while True:
@@ -101,7 +105,8 @@ class Loading:
             return self._coordinator.place(symbol) is Place.LOADING
 
         result = await self._loader.load(symbol, self._listed_ms_of(symbol), wanted)
-        self.meter.done(symbol)
+        self._since_rest += 1
+        self._weight_since_rest += self.meter.done(symbol)
         if isinstance(result, Failed):
             self._fail(symbol, result.reason)
             return
@@ -115,7 +120,7 @@ class Loading:
         """Say what the symbols that wait will cost, before they are loaded."""
         if not self._unforeseen:
             return
-        self._unforeseen = False
+        self._unforeseen, self._began_ms = False, self._clock.now_ms()
         waiting = self._coordinator.members(Place.PENDING)
         if not waiting:
             return
@@ -125,16 +130,26 @@ class Loading:
                  minutes=round(forecast.minutes, 2))  # fmt: skip
 
     async def _rest(self) -> None:
-        """After each burst leave room for others, by how much of the lane is used."""
-        self._started += 1
-        if self._started == 1 or (self._started - 1) % BATCH_SYMBOLS:
+        """After each burst leave room for others, by how much of the lane is used.
+
+        A burst is twenty symbols that took as much as twenty take after a night; a short stop costs fewer pauses.
+        """
+        if self._since_rest < BATCH_SYMBOLS or self._weight_since_rest < BURST_WEIGHT:
             return
+        self._since_rest = self._weight_since_rest = 0
         pause_s = burst_pause_s(self._budget.used(), self._budget.ceiling(Lane.BACKGROUND))
         if pause_s is None:
             await self._clock.sleep_until((self._clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS)
         else:
             # The budget that is left to others refills with the exchange's minutes, so the pause is in its time.
             await self._clock.sleep_until(self._clock.now_ms() + round(pause_s * 1000))
+
+    def _say_when_done(self) -> None:
+        if self._began_ms is None or not self._coordinator.is_complete():
+            return
+        progress, minutes = self._coordinator.progress(), (self._clock.now_ms() - self._began_ms) / MINUTE_MS
+        self._began_ms = None
+        log.info("load_done", symbols=progress.active, failed=progress.failed, minutes=round(minutes, 2))
 
     def _fail(self, symbol: str, reason: str) -> None:
         self._coordinator.fail(symbol, reason)
