@@ -131,8 +131,6 @@ def follow(path: PricePath, first: int, terms: Terms, fees: Fees, funding: Seque
         trails = stage >= 2 or (stage >= 1 and terms.tp2 is None)
         if trails:
             peak = reach if peak is None or side * (reach - peak) > 0 else peak
-            start = terms.tp2 if terms.tp2 is not None else terms.tp1
-            peak = start if first_share + second_share > 0 and side * (start - peak) > 0 else peak
         mfe_atr = max(0.0, side * (best - entry) / exits.atr) if exits.atr > 0 else 0.0
         if close_ms >= _deadline(exits, entry_bar, stage, tp1_ms, tp2_ms, mfe_atr):
             pending = "time_stop"

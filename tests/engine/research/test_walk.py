@@ -83,13 +83,13 @@ exit_plans = st.builds(
 
 
 @settings(max_examples=250, deadline=None)
-@given(prices=paths(), side=st.sampled_from((1, -1)), risk=st.integers(20, 300), exits=exit_plans,
-       small=st.sampled_from((False, False, True)))  # fmt: skip
-def test_quick_walk_equals_the_position(prices: PricePath, side: int, risk: int, exits: ExitPlan, small: bool) -> None:
+@given(prices=paths(), side=st.sampled_from((1, -1)), risk=st.integers(6, 300), exits=exit_plans,
+       lots=st.sampled_from((0, 0, 1, 2)))  # fmt: skip
+def test_quick_walk_equals_the_position(prices: PricePath, side: int, risk: int, exits: ExitPlan, lots: int) -> None:
     stop = f"{prices.open[0] - side * risk / 100:.2f}"
-    # Ten units on a step of four cannot be divided into three: tiers merge.
+    # One or two lots cannot be divided into three: tiers merge.
     instrument = make_instrument(tick=FINE.tick, step=4, min_qty=4, market_step=4, market_min_qty=4, min_notional=0)
-    trade = exact(prices, side, stop, "8" if small else "1", exits, instrument if small else FINE)
+    trade = exact(prices, side, stop, str(4 * lots or 1), exits, instrument if lots else FINE)
     ours = follow(prices, 0, terms_of_twin(trade), FEES)
     assert (ours.reason != END) == trade.over()
     if not trade.over():
@@ -117,6 +117,9 @@ CASES = {
     "the first target, then breakeven": (((100, 102, 99.5, 101.9), (101.9, 101.9, 99.5, 100)), "breakeven", 0.3),
     "runner locked at the first target": (
         ((100, 104, 99.5, 103.9), (103.9, 103.9, 101, 101.5)), "trail", 0.3 + 0.8 + 0.3 * 1.4,
+    ),
+    "a trail already passed by the close leaves at the next open": (
+        ((100, 106, 99.5, 104.5), (105.5, 105.9, 105.2, 105.5)), "trail", 0.3 + 0.8 + 0.3 * 2.75,
     ),
 }  # fmt: skip
 
