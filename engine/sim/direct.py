@@ -17,10 +17,10 @@ from engine.sim.codes import Refused
 from engine.sim.exchange import Answer, Exchange, over_budget
 from engine.sim.faults import read_fault
 from engine.sim.hub import Hub
-from engine.sim.opening import contracts_of, open_market, play_capture
+from engine.sim.opening import contracts_of, open_market, play_capture, recordings_of
 from engine.sim.pools import OverBudget
 from engine.sim.stream_names import BEAT_MS
-from engine.sim.tape import Recording, bundled_recordings
+from engine.sim.tape import Recording
 from engine.sim.tariff import CHARGES, ORDER_WRITES
 
 ADDRESS = "direct"
@@ -48,7 +48,7 @@ class DirectExchange:
         now: Callable[[], int] | None = None,
     ) -> DirectExchange:
         """An exchange at `now_ms`, on the bundled recordings or on others. Raises UnknownSymbol."""
-        tapes = recordings if recordings is not None else bundled_recordings()
+        tapes = recordings if recordings is not None else recordings_of(scenario)
         clock = HandClock(now_ms)
         market = open_market(contracts_of(symbols, tapes), tapes, scenario, seed, now_ms, start_bar)
         if scenario == "capture":

@@ -14,6 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from engine.sim.bend import NEVER_MS, Bend
+from engine.sim.minutes import walk_minutes
 from engine.sim.path import BAR_MS, VERTEX_MS, VERTICES, Bar, Path, walk
 from engine.sim.symbols import Contract
 from engine.sim.tape import Bars, Tape
@@ -203,8 +204,13 @@ class Lane:
         jumped = self.bend.before(self.opens(bar)) if self.bend.jumps else 0
         return FIRST_TRADE + bar * VERTICES + jumped
 
+    def _walk_straight(self, bar: int) -> Path:
+        whole, minutes, seed = self.tape.bar(bar), self.tape.minutes(bar), (*self._seed, bar)
+        through = walk_minutes(whole, minutes, seed) if minutes is not None else None
+        return through if through is not None else walk(whole, seed)
+
     def _walk(self, bar: int) -> Path:
-        path = walk(self.tape.bar(bar), (*self._seed, bar))
+        path = self._walk_straight(bar)
         if self.opens(bar) + BAR_MS <= self.bend.from_ms:
             return path
         opens = self.opens(bar)

@@ -16,12 +16,18 @@ from engine.sim.market import Market
 from engine.sim.path import BAR_MS
 from engine.sim.scenarios import course
 from engine.sim.symbols import Contract, load_contracts
-from engine.sim.tape import Recording, Tape, scaled_to
+from engine.sim.tape import Recording, Tape, bundled_recordings, scaled_to
+from engine.sim.week import recorded_week
 
 DEMO_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "DOTUSDT", "LINKUSDT", "SUIUSDT", "POLUSDT")
 DEFAULT_START_BAR = 3400
 HISTORY_BARS = 3300
 FEWEST_TICKS = 1000  # a derived price stands at least so many ticks above zero
+
+
+def recordings_of(scenario: str) -> dict[str, Recording]:
+    """The bundled recordings a scenario plays."""
+    return recorded_week() if scenario == "minutes" else bundled_recordings()
 
 
 class UnknownSymbol(Exception):

@@ -17,6 +17,7 @@ PRICES = {
     "gap_down": "A minute after the start every market opens five percent lower, with no trade between.",
     "flash_crash": "A minute after the start every market falls twelve percent in half a minute and mostly recovers.",
     "capture": "A recorded order book of BTCUSDT, played as it was, over and over.",
+    "minutes": "One recorded week of six symbols, walked through minute by minute.",
 }
 SCENARIOS: dict[str, str] = PRICES | {kind: f"The recorded weeks; {fault.words}" for kind, fault in KINDS.items()}
 

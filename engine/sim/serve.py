@@ -18,11 +18,10 @@ from engine.clock import SystemClock
 from engine.sim.clockwork import Clockwork
 from engine.sim.exchange import LENIENT, Exchange
 from engine.sim.faults import BadFault, faults_of_scenario, read_faults
-from engine.sim.opening import DEFAULT_START_BAR, UnknownSymbol, contracts_of, open_market, play_capture
+from engine.sim.opening import DEFAULT_START_BAR, UnknownSymbol, contracts_of, open_market, play_capture, recordings_of
 from engine.sim.path import BAR_MS
 from engine.sim.scenarios import SCENARIOS
 from engine.sim.server import SOCKET_API_PATH, Server
-from engine.sim.tape import bundled_recordings
 from engine.sim.tape_files import BadData, read_recordings
 
 FASTEST = 10_000.0
@@ -101,7 +100,7 @@ async def serve(options: ServeOptions, ready: Callable[[dict[str, Any]], None], 
 def open_exchange(options: ServeOptions, clock: Clockwork) -> Exchange:
     """The exchange of these options at its clock's present. Raises InvalidOption."""
     try:
-        recordings = read_recordings(options.data) if options.data is not None else bundled_recordings()
+        recordings = read_recordings(options.data) if options.data is not None else recordings_of(options.scenario)
         contracts = contracts_of(options.symbols, recordings)
     except (UnknownSymbol, BadData) as error:
         raise InvalidOption(str(error)) from error

@@ -7,10 +7,12 @@ Taker volume that was not recorded is made from where the bar closed in its rang
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from engine.sim.minutes import Minutes
 from engine.sim.path import VERTICES, Bar
 from engine.sim.symbols import DATA, Grid
 
@@ -29,6 +31,7 @@ class Recording:
     volume: np.ndarray
     quote_volume: np.ndarray | None = None
     taker_buy_volume: np.ndarray | None = None
+    minutes: Minutes | None = None
 
     def __len__(self) -> int:
         return len(self.open)
@@ -39,7 +42,14 @@ class Recording:
         return Recording(
             self.open[bar:], self.high[bar:], self.low[bar:], self.close[bar:], self.volume[bar:],
             None if quote is None else quote[bar:], None if taker is None else taker[bar:],
+            None if self.minutes is None else self.minutes.since(bar),
         )  # fmt: skip
+
+
+def recording_of(columns: Mapping[str, np.ndarray]) -> Recording:
+    """A recording from columns by name; what was not recorded is left out."""
+    prices = (columns["open"], columns["high"], columns["low"], columns["close"])
+    return Recording(*prices, columns["volume"], columns.get("quote_volume"), columns.get("taker_buy_volume"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,15 @@ class Tape:
     def bar(self, index: int) -> Bar:
         return self.bars(index, index + 1).at(0)
 
+    def minutes(self, index: int) -> Minutes | None:
+        """The minutes of a bar, where they were recorded and the bar is played as it was."""
+        recorded = self._recording.minutes
+        if recorded is None or self._min_volume:
+            return None
+        lap, at = divmod(index + self._shift, len(self._recording))
+        factor = self._price_scale * self._lap_ratio**lap
+        return recorded.of(at, self._grid.tick_size / factor, self._grid.step_size / self._volume_scale)
+
     @property
     def mean_volume(self) -> float:
         """Mean volume of a bar in base units."""
@@ -138,7 +157,7 @@ def bundled_recordings(interval: str = "15m") -> dict[str, Recording]:
             symbol, _, column = name.partition(".")
             if column not in ("open_time", "trades"):
                 columns.setdefault(symbol, {})[column] = arrays[name]
-    return {symbol: Recording(**each) for symbol, each in columns.items()}
+    return {symbol: recording_of(each) for symbol, each in columns.items()}
 
 
 def scaled_to(recording: Recording, grid: Grid, price: float, at: int, volume_scale: float, shift: int) -> Tape:

@@ -1,4 +1,4 @@
-"""Candles of the user's own, from a directory of Parquet files `SYMBOL.parquet`, optionally below `15m/`.
+"""Candles of the user's own: Parquet files `SYMBOL.parquet` in a directory or its `15m/`, minutes in its `1m/`.
 
 Recordings that share enough time are cut to begin together, so that what happened at once is played at once.
 """
@@ -6,13 +6,15 @@ Recordings that share enough time are cut to begin together, so that what happen
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.sim.minutes import Minutes
 from engine.sim.path import BAR_MS
-from engine.sim.tape import Recording
+from engine.sim.tape import Recording, recording_of
 
 REQUIRED = ("open_time", "open", "high", "low", "close", "volume")
 OPTIONAL = ("quote_volume", "taker_buy_volume")
@@ -38,7 +40,14 @@ def read_recordings(folder: Path) -> dict[str, Recording]:
     files = sorted(file for file in where.glob("*.parquet") if _SYMBOL.match(file.stem))
     if not files:
         raise BadData(folder, "no SYMBOL.parquet file found")
-    return _begun_together({file.stem: _read(file) for file in files})
+    found = {file.stem: _read(file) for file in files}
+    for symbol, (start, recording) in found.items():
+        finer = folder / "1m" / f"{symbol}.parquet"
+        if finer.is_file():
+            times, columns = _table(finer)
+            minutes = Minutes.placed(times, columns, start, len(recording))
+            found[symbol] = (start, replace(recording, minutes=minutes))
+    return _begun_together(found)
 
 
 def _begun_together(found: dict[str, tuple[int, Recording]]) -> dict[str, Recording]:
@@ -50,6 +59,12 @@ def _begun_together(found: dict[str, tuple[int, Recording]]) -> dict[str, Record
 
 
 def _read(file: Path) -> tuple[int, Recording]:
+    times, columns = _table(file)
+    return int(times[0]), _without_bad_bars(_filled(columns, times))
+
+
+def _table(file: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Open times and columns of one file, checked."""
     try:
         import pyarrow  # noqa: PLC0415 - an extra, and heavy
         from pyarrow import parquet  # noqa: PLC0415
@@ -74,7 +89,7 @@ def _read(file: Path) -> tuple[int, Recording]:
     if (np.diff(times) <= 0).any():
         row = int(np.flatnonzero(np.diff(times) <= 0)[0]) + 1
         raise BadData(file, f"row {row}: times are not strictly increasing")
-    return int(times[0]), _without_bad_bars(_filled(columns, times))
+    return times, columns
 
 
 def _column(file: Path, table: Any, name: str) -> np.ndarray:
@@ -97,7 +112,7 @@ def _filled(columns: dict[str, np.ndarray], times: np.ndarray) -> Recording:
     for name in ("volume", *OPTIONAL):
         if name in full:
             full[name][missing] = 0.0
-    return Recording(**full)
+    return recording_of(full)
 
 
 def _without_bad_bars(recording: Recording) -> Recording:

@@ -222,6 +222,37 @@ async def test_recordings_that_share_time_are_played_together(tmp_path: Path) ->
     assert recordings["BTCUSDT"].open[0] == recordings["ETHUSDT"].open[0] == 1250.0
 
 
+def test_minutes_beside_the_candles_are_played(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs the extra 'research'")
+    import pyarrow.parquet as parquet
+
+    from engine.sim.direct import DirectExchange
+    from engine.sim.tape_files import read_recordings
+
+    start, minutes = 1_700_000_100_000, 60 * 15
+    close = [2000.0 + (number * 7 % 31) for number in range(minutes)]
+    fine = {
+        "open_time": [start + number * 60_000 for number in range(minutes)],
+        "open": [close[0], *close[:-1]], "high": [price + 40.0 for price in close],
+        "low": [price - 40.0 for price in close], "close": close, "volume": [float(number % 5 + 1) for number in range(minutes)],
+    }  # fmt: skip
+    bars = range(0, minutes, 15)
+    coarse = {
+        "open_time": [fine["open_time"][at] for at in bars], "open": [fine["open"][at] for at in bars],
+        "high": [max(fine["high"][at : at + 15]) for at in bars], "low": [min(fine["low"][at : at + 15]) for at in bars],
+        "close": [close[at + 14] for at in bars], "volume": [sum(fine["volume"][at : at + 15]) for at in bars],
+    }  # fmt: skip
+    for folder, columns in (("15m", coarse), ("1m", fine)):
+        (tmp_path / folder).mkdir()
+        parquet.write_table(pyarrow.table(columns), tmp_path / folder / "ETHUSDT.parquet")
+    exchange = DirectExchange.open(1_767_225_600_000, ("ETHUSDT",), recordings=read_recordings(tmp_path), start_bar=50)
+    _, rows = exchange.request("GET", "/fapi/v1/klines", {"symbol": "ETHUSDT", "interval": "1m", "limit": "31"})
+    told = [[float(cell) for cell in cells[1:6]] for cells in rows[:-1]]
+    first = 50 * 15 - 30
+    names = ("open", "high", "low", "close", "volume")
+    assert told == [[fine[name][first + number] for name in names] for number in range(30)]
+
+
 def ones(rows: int) -> dict[str, list[float]]:
     return {name: [1.0] * rows for name in ("open", "high", "low", "close", "volume")}
 

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from engine.sim.candles import INTERVALS, candles, next_open, open_time, row
 from engine.sim.direct import DirectExchange
+from engine.sim.minutes import Minutes, walk_minutes
 from engine.sim.opening import DEFAULT_START_BAR, DEMO_SYMBOLS
 from engine.sim.path import BAR_MS, VERTICES, Bar, walk
+from engine.sim.symbols import DATA
 from engine.sim.tape import Recording, bundled_recordings
+from engine.sim.week import LAPS
 from tests.support.exchange import MIDDAY_MS
 
 RECORDINGS = bundled_recordings()
@@ -170,3 +173,54 @@ def test_a_bar_is_made_of_one_trade_a_second() -> None:
     assert len(trades) == VERTICES
     assert [trade.id for trade in trades] == list(range(trades[0].id, trades[0].id + VERTICES))
     assert lane.trades_between(opens, opens + BAR_MS - 1) == (trades[0].id, VERTICES)
+
+
+def test_the_recorded_week_is_walked_through_minute_by_minute() -> None:
+    exchange = DirectExchange.open(MIDDAY_MS, ("DOGEUSDT",), "minutes")
+    opens = MIDDAY_MS // BAR_MS * BAR_MS
+    exchange.advance(opens + 2 * BAR_MS)
+    params = {"symbol": "DOGEUSDT", "interval": "1m", "startTime": str(opens), "limit": "30"}
+    _, rows = exchange.request("GET", "/fapi/v1/klines", params)
+    with np.load(DATA / "candles_1m.npz") as arrays:
+        first = (DEFAULT_START_BAR - (LAPS - 1) * 672) * 15  # the last lap stands at the recorded prices
+        columns = [
+            arrays[f"DOGEUSDT.{name}"][first : first + 30] for name in ("open", "high", "low", "close", "volume")
+        ]
+    for number, cells in enumerate(rows):
+        assert [float(cell) for cell in cells[1:6]] == pytest.approx([float(column[number]) for column in columns])
+
+
+@given(
+    st.lists(st.tuples(st.integers(50, 90), st.integers(0, 9), st.integers(0, 900)), min_size=15, max_size=15),
+    st.data(),
+)
+def test_a_walk_through_minutes_sums_up_to_each_of_them(rows: list[tuple[int, int, int]], data: st.DataObject) -> None:
+    low, span, volume = (np.array(column) for column in zip(*rows, strict=True))
+    minutes = Minutes(low + span // 2, low + span, low, low + span // 3, volume)
+    taker = data.draw(st.integers(0, int(volume.sum())))
+    bar = Bar(
+        int(minutes.open[0]),
+        int(minutes.high.max()),
+        int(low.min()),
+        int(minutes.close[-1]),
+        int(volume.sum()),
+        taker,
+        1.0,
+    )
+    path = walk_minutes(bar, minutes, (1, taker))
+    assert path is not None
+    whole = path.bar(len(path.price) - 1)
+    assert (whole.open, whole.high, whole.low, whole.close, whole.volume, whole.taker) == (
+        bar.open, bar.high, bar.low, bar.close, bar.volume, bar.taker
+    )  # fmt: skip
+    prices, volumes = path.price.reshape(15, -1), path.qty.reshape(15, -1)
+    assert np.array_equal(prices.max(axis=1), minutes.high)
+    assert np.array_equal(prices.min(axis=1), minutes.low)
+    assert np.array_equal(prices[:, 0], minutes.open)
+    assert np.array_equal(prices[:, -1], minutes.close)
+    assert np.array_equal(volumes.sum(axis=1), minutes.volume)
+
+
+def test_minutes_that_do_not_make_up_their_bar_are_left_aside() -> None:
+    ones = np.ones(15, dtype=np.int64)
+    assert walk_minutes(Bar(1, 1, 1, 1, 16, 0, 1.0), Minutes(ones, ones, ones, ones, ones), (1,)) is None
