@@ -1,0 +1,266 @@
+"""Every command of the bot: who may give it, what it says of itself, and how it is answered from the port."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from console.telegram import cards
+from engine.port.commands import AnyCommand, Done, Flatten, Halt, Kill, Pause, Query, Resume
+from engine.port.contract import EnginePort
+
+MINUTE_S = 60.0
+
+Ask = Callable[["Asker", list[str]], Awaitable[str]]
+
+
+@dataclass
+class Asker:
+    """One person's question: the port, who asks, and a fresh command id for each submission."""
+
+    port: EnginePort
+    actor: str
+    next_id: Callable[[], str]
+
+    async def query(self, what: str, **args: str) -> Any:
+        """The data of a query; raises LookupError with the refusal's words."""
+        reply = await self.port.submit(Query(id=self.next_id(), actor=self.actor, what=what, args=args))
+        if not isinstance(reply, Done):
+            raise LookupError(reply.detail or reply.reason)
+        return json.loads(reply.data)
+
+    async def submit(self, command: AnyCommand) -> str:
+        """What the desk said."""
+        reply = await self.port.submit(command)
+        return reply.text or "done" if isinstance(reply, Done) else f"refused: {reply.detail or reply.reason}"
+
+
+@dataclass(frozen=True)
+class BotCommand:
+    """A row of the table. `control` needs an operator and asks back; `typed` wants the account's name typed."""
+
+    name: str
+    group: str
+    help: str
+    answer: Ask
+    control: bool = False
+    typed: bool = False
+
+
+async def _status(ask: Asker, _args: list[str]) -> str:
+    return cards.pairs({**await ask.query("status"), **(await ask.query("regimes"))["counts"]})
+
+
+async def _strategies(ask: Asker, _args: list[str]) -> str:
+    rows = await ask.query("strategies")
+    cells = [
+        (row["strategy"], "on" if row["enabled"] else "off", row["timeframe"], ",".join(row["open"]) or "-",
+         f"{cards.clock(row['last_signal_ms'])} {row['last_symbol'] or ''}".strip())
+        for row in rows
+    ]  # fmt: skip
+    return cards.table([("strategy", "", "tf", "open", "last signal"), *cells])
+
+
+async def _performance(ask: Asker, args: list[str]) -> str:
+    days = _number(args, 7)
+    value = await ask.query("performance", days=days)
+    return f"{cards.figures(f'last {days} days', value)}\nopen now: {value['open']}"
+
+
+async def _stats(ask: Asker, args: list[str]) -> str:
+    rows = await ask.query("stats", days=_number(args, 7))
+    return "\n\n".join(cards.figures(row["name"], row) for row in rows) or "no closed trades"
+
+
+async def _ap_stats(ask: Asker, args: list[str]) -> str:
+    value = await ask.query("ap_stats", days=_number(args, 7))
+    blocks = [cards.figures("Action Price", value["total"])]
+    blocks += [cards.figures(f"mode {row['name']}", row) for row in value["by_mode"]]
+    blocks += [cards.figures(f"score {row['name']}", row) for row in value["by_score"]]
+    return "\n\n".join(blocks)
+
+
+def _closed(kind: str = "", strategy: str = "") -> Ask:
+    async def answer(ask: Asker, args: list[str]) -> str:
+        rows = await ask.query("closed", hours=_number(args, 24), kind=kind, strategy=strategy)
+        cells = [
+            (row["symbol"], row["side"], row["strategy"], row["entry"], row["exit"], f"{row['net_r']:+.2f}R",
+             row["reason"], f"{row['minutes']}m")
+            for row in rows
+        ]  # fmt: skip
+        return cards.table(cells) if cells else "nothing closed in that time"
+
+    return answer
+
+
+async def _validate(ask: Asker, args: list[str]) -> str:
+    symbol = (args[0] if args else "BTCUSDT").upper()
+    lines: list[tuple[str, ...]] = []
+    for row in await ask.query("validate", symbol=symbol):
+        if not row["verdicts"]:
+            lines.append((row["strategy"], "", "no setup"))
+        for verdict in row["verdicts"]:
+            lines.append((row["strategy"], verdict["side"], verdict["verdict"]))
+            lines += [("", state, f"{name} {need}") for name, state, _, need in verdict["conditions"]]
+    return f"{symbol}\n{cards.table(lines)}" if lines else f"nothing to validate for {symbol}"
+
+
+def _grouped(what: str) -> Ask:
+    async def answer(ask: Asker, args: list[str]) -> str:
+        rows = await ask.query(what, days=_number(args, 30))
+        return "\n\n".join(cards.figures(row["name"], row) for row in rows) or "no closed trades"
+
+    return answer
+
+
+async def _v3_zones(ask: Asker, args: list[str]) -> str:
+    value = await ask.query("zones", symbol=(args[0] if args else "BTCUSDT").upper())
+    cells = [
+        (zone["kind"], f"{zone['low']} to {zone['high']}", zone["tf"], zone["grade"], f"{zone['strength']:.0f}",
+         zone["state"], f"{zone['touches']}x", f"{zone['distance_atr']:+.1f} ATR")
+        for zone in value["zones"]
+    ]  # fmt: skip
+    head = f"{value['symbol']} {value.get('price', '?')} ({value.get('origin', '?')})"
+    return f"{head}\n{cards.table(cells)}" if cells else f"{head}: no zones {value.get('reason', '')}"
+
+
+async def _v3_status(ask: Asker, _args: list[str]) -> str:
+    symbols = await ask.query("symbols")
+    counts = {symbol: len((await ask.query("zones", symbol=symbol))["zones"]) for symbol in symbols[:12]}
+    return cards.table([(symbol, f"{count} zones") for symbol, count in counts.items()])
+
+
+async def _open_signals(ask: Asker, _args: list[str]) -> str:
+    rows = [row for row in await ask.query("signals") if row["state"] in ("pending", "approved")][:20]
+    cells = [(row["symbol"], row["side"], row["strategy"], str(row["score"]), row["state"]) for row in rows]
+    return cards.table(cells) if cells else "no open signals"
+
+
+async def _latency(ask: Asker, _args: list[str]) -> str:
+    status = await ask.query("status")
+    names = ("loop_lag_p99_ms", "loop_lag_max_ms_10s", "heartbeat_age_ms", "books_synced", "weight_used", "speed")
+    return cards.pairs({name: status[name] for name in names})
+
+
+async def _report(ask: Asker, args: list[str]) -> str:
+    value = await ask.query("period", days=_number(args, 7))
+    blocks = [cards.figures(f"last {value['days']} days", value["total"])]
+    for title in ("by_strategy", "by_regime", "by_hour"):
+        cells = [(row["name"], f"{row['trades']}", f"{row['net_r']:+.2f}R") for row in value[title]]
+        if cells:
+            blocks.append(f"{title.replace('_', ' ')}\n{cards.table(cells)}")
+    blocks.append(f"fees {value['fees_usdt']} USDT, funding {value['funding_usdt']} USDT")
+    blocks += [f"{cards.clock(one['at_ms'])} {one['kind']}: {one['text']}" for one in value["incidents"]]
+    return "\n\n".join(blocks)
+
+
+async def export_csv(ask: Asker, args: list[str]) -> bytes:
+    """Signals of the last days as a CSV file."""
+    rows = await ask.query("signals")
+    out = io.StringIO()
+    writer = csv.writer(out)
+    names = ("bar_time", "symbol", "side", "strategy", "mode", "score", "entry", "stop", "state", "reason", "id")
+    writer.writerow(names)
+    writer.writerows([[row.get(name) for name in names] for row in rows])
+    return out.getvalue().encode()
+
+
+async def _export(ask: Asker, args: list[str]) -> str:
+    lines = (await export_csv(ask, args)).splitlines()
+    return f"{len(lines) - 1} signals"
+
+
+async def _digest(ask: Asker, _args: list[str]) -> str:
+    rows = await ask.query("notices")
+    return "\n".join(f"{cards.clock(row['at_ms'])} {escape(row['text'])}" for row in rows[-15:]) or "nothing yet"
+
+
+async def _pause(ask: Asker, args: list[str]) -> str:
+    minutes = float(_number(args, 0)) or None
+    for_s = minutes * MINUTE_S if minutes else None
+    return await ask.submit(Pause(id=ask.next_id(), actor=ask.actor, for_s=for_s, reason="telegram"))
+
+
+async def _resume(ask: Asker, args: list[str]) -> str:
+    return await ask.submit(Resume(id=ask.next_id(), actor=ask.actor, confirm=args[0] if args else ""))
+
+
+async def _halt(ask: Asker, _args: list[str]) -> str:
+    return await ask.submit(Halt(id=ask.next_id(), actor=ask.actor, reason="telegram"))
+
+
+async def _flatten(ask: Asker, args: list[str]) -> str:
+    return await ask.submit(Flatten(id=ask.next_id(), actor=ask.actor, confirm=args[0] if args else ""))
+
+
+async def _kill(ask: Asker, args: list[str]) -> str:
+    return await ask.submit(Kill(id=ask.next_id(), actor=ask.actor, confirm=args[0] if args else ""))
+
+
+async def _help(_ask: Asker, _args: list[str]) -> str:
+    groups = dict.fromkeys(command.group for command in COMMANDS.values())
+    blocks = [
+        f"<b>{group}</b>\n" + "\n".join(f"/{c.name} – {c.help}" for c in COMMANDS.values() if c.group == group)
+        for group in groups
+    ]
+    return "\n\n".join(blocks)
+
+
+async def _start(ask: Asker, args: list[str]) -> str:
+    status = await ask.query("status")
+    return f"perpdeck, {status['venue']}, mode {status['mode']}, {status['state']}\n\n{await _help(ask, args)}"
+
+
+_ROWS = (
+    BotCommand("start", "desk", "greeting and all commands", _start),
+    BotCommand("help", "desk", "all commands", _help),
+    BotCommand("menu", "desk", "show the keyboard; /menu hide removes it", _help),
+    BotCommand("status", "desk", "state, mode, symbols, regimes, alarms", _status),
+    BotCommand("strategies", "desk", "each strategy, on or off, open and last signal", _strategies),
+    BotCommand("latency", "desk", "loop lag, books, weight", _latency),
+    BotCommand("digest", "desk", "what happened last", _digest),
+    BotCommand("performance", "results", "[days] all trades", _performance),
+    BotCommand("stats", "results", "[days] by strategy", _stats),
+    BotCommand("ap_stats", "results", "[days] Action Price by mode and score", _ap_stats),
+    BotCommand("closed", "results", "[hours] closed trades", _closed()),
+    BotCommand("closed_ap", "results", "[hours] closed Action Price trades", _closed(strategy="action_price")),
+    BotCommand("closed_ap_sl", "results", "[hours] its stop-outs", _closed("sl", "action_price")),
+    BotCommand("closed_ap_tp", "results", "[hours] its targets and breakevens", _closed("tp", "action_price")),
+    BotCommand("regime_stats", "results", "[days] by regime", _grouped("by_regime")),
+    BotCommand("confluence_stats", "results", "[days] by number of agreeing strategies", _grouped("by_confluence")),
+    BotCommand("report", "results", "[days] period report", _report),
+    BotCommand("export", "results", "signals as a CSV file", _export),
+    BotCommand("validate", "market", "[symbol] every strategy on the last closed bars", _validate),
+    BotCommand("v3_status", "market", "zones of the first symbols", _v3_status),
+    BotCommand("v3_signals", "market", "open signals", _open_signals),
+    BotCommand("v3_stats", "market", "[days] results by regime", _grouped("by_regime")),
+    BotCommand("v3_zones", "market", "symbol: zones around the price", _v3_zones),
+    BotCommand("pause", "control", "[minutes] no new entries", _pause, control=True),
+    BotCommand("resume", "control", "back to running", _resume, control=True),
+    BotCommand("halt", "control", "no entries until resumed", _halt, control=True),
+    BotCommand("flatten", "control", "account name: close everything at market", _flatten, control=True, typed=True),
+    BotCommand("kill", "control", "account name: everything stops but the stops", _kill, control=True, typed=True),
+)
+COMMANDS: Mapping[str, BotCommand] = {command.name: command for command in _ROWS}
+
+KEYBOARD = (
+    (("Performance", "performance"), ("Action Price", "ap_stats")),
+    (("Closed signals", "closed"), ("Closed AP", "closed_ap")),
+    (("V3 S/R", "v3_signals"), ("V3 stats", "v3_stats")),
+    (("Status", "status"), ("Pause", "pause 60")),
+)
+ALIASES: Mapping[str, str] = {label: command for row in KEYBOARD for label, command in row}
+
+
+def _number(args: list[str], default: float) -> str:
+    """The first argument as a positive number, else the default."""
+    try:
+        value = float(args[0]) if args else default
+    except ValueError:
+        value = default
+    return f"{value if value > 0 else default:g}"
