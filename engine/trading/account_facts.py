@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.clock import Clock
-from engine.errors import ClockSkew, OutcomeUnknown, Rejected, Throttled, Transient
+from engine.errors import DataError, ExchangeError
 from engine.exchange.orders import AccountState, Bracket, Gateway, WalletChanged
 from engine.trading.risk import Account
 
 _EVERY_S = 10.0
 _SOON_S = 1.0
-_READ_ERRORS = (Transient, Throttled, ClockSkew, OutcomeUnknown, Rejected, TimeoutError)
+_READ_ERRORS = (ExchangeError, DataError, TimeoutError)
 
 
 class AccountFacts:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from engine.clock import Clock
-from engine.errors import ClockSkew, OutcomeUnknown, Rejected, Throttled, Transient
+from engine.errors import ClockSkew, DataError, ExchangeError, Rejected, Throttled, Transient
 from engine.exchange.orders import ConditionalRequest, Gateway, OrderRequest, OrderState, OrderStatus
 from engine.money import ZERO
 from engine.store.rows import Deleted, IntentRow, Row
@@ -125,10 +125,10 @@ class Executor:
         except Rejected as error:
             if error.code not in _UNKNOWN_ORDER:
                 return self._cancel_failed(name)
-        except (OutcomeUnknown, Transient, TimeoutError):
-            pass
         except (Throttled, ClockSkew):
             return self._cancel_failed(name)
+        except (ExchangeError, DataError, TimeoutError):
+            pass
         found = await self._find(plan.symbol, name, intent.conditional)
         if isinstance(found, OrderState):
             return self._seen(found) if found.status.terminal else self._cancel_failed(name)
@@ -170,8 +170,8 @@ class Executor:
             return self._declined(name, error.code, error.message)
         except (Throttled, ClockSkew) as error:
             return self._declined(name, 0, f"not sent: {error}")
-        except (OutcomeUnknown, Transient, TimeoutError):
-            return self._lost(name)
+        except (ExchangeError, DataError, TimeoutError):
+            return self._lost(name)  # also an answer nobody can read: it may have taken effect
 
     async def _prepare(self, symbol: str) -> tuple[int, str] | None:
         """Set the leverage once per symbol; what went wrong otherwise."""
@@ -182,7 +182,7 @@ class Executor:
                 await self._gateway.set_leverage(symbol, self._leverage)
         except Rejected as error:
             return error.code, f"leverage {self._leverage}: {error.message}"
-        except (OutcomeUnknown, Transient, Throttled, ClockSkew, TimeoutError) as error:
+        except (ExchangeError, DataError, TimeoutError) as error:
             return 0, f"leverage not confirmed: {error}"
         self._prepared.add(symbol)
         return None
@@ -194,7 +194,7 @@ class Executor:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await ask(symbol, client_id)
-        except (Rejected, OutcomeUnknown, Transient, Throttled, ClockSkew, TimeoutError) as error:
+        except (ExchangeError, DataError, TimeoutError) as error:
             return error
 
     def _record(self, pending: IntentRow, answer: AnyInput) -> None:

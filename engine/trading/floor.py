@@ -51,6 +51,8 @@ from engine.trading.executor import Executor, Journal
 from engine.trading.keeper import Keeper
 from engine.trading.losses import Booking, week_start_ms
 from engine.trading.once import Once
+from engine.trading.paper import Bar
+from engine.trading.picture import open_risk_r
 from engine.trading.position_desk import PositionDesk
 from engine.trading.position_state import Position
 from engine.trading.pricing import Pricing, Surroundings
@@ -94,6 +96,7 @@ class TradingFloor:
     ) -> None:
         self._journal = journal
         self._clock = clock
+        self._risk_pct = settings.risk.risk_pct
         free = settings.venue in _NAMES_FREE_OF_CONFIRMATION
         rules = Rules(
             settings.risk, settings.approval, settings.exits, thin_data=settings.venue != "live", prefix=prefix
@@ -167,6 +170,19 @@ class TradingFloor:
                         row, status="refused", stage="", exit_reason="interrupted before it was sent"
                     )
                 )
+
+    def open_risk_r(self) -> float:
+        """What all stops together still lose, in R of one trade."""
+        return open_risk_r(self.keeper.positions(), self.facts.equity, self._risk_pct)
+
+    def day_r(self) -> float:
+        """Today's realised result, in R of one trade."""
+        unit = float(self.facts.equity) * self._risk_pct / 100
+        return float(self.keeper.portfolio().day_usdt) / unit if unit > 0 else 0.0
+
+    def on_bar(self, symbol: str, bar: Bar) -> None:
+        """A closed 15m bar: what shadows live by."""
+        self.shadows.on_bar(symbol, bar)
 
     async def submit(self, command: Command) -> Reply:
         """Carry out one command of trading, once per id; written to the operators' log. Others: Refused."""

@@ -81,6 +81,14 @@ class BarClosed(Input, frozen=True, kw_only=True, tag=True):
     close: float
 
 
+class StretchMissed(Input, frozen=True, kw_only=True, tag=True):
+    """Extremes of a bar that closed while nobody watched; the exchange's own orders acted meanwhile."""
+
+    open_ms: int
+    high: float
+    low: float
+
+
 class Ticked(Input, frozen=True, kw_only=True, tag=True):
     """Time passed."""
 
@@ -125,7 +133,7 @@ class QuantitySeen(Input, frozen=True, kw_only=True, tag=True):
 
 AnyInput = (
     OrderSeen | FillSeen | OrderDeclined | OrderLost | OrderMissing | OrderGone | CancelFailed | PriceMoved | BarClosed
-    | Ticked | FundingPaid | CloseAsked | StopAsked | HoldSet | FlatSeen | QuantitySeen
+    | StretchMissed | Ticked | FundingPaid | CloseAsked | StopAsked | HoldSet | FlatSeen | QuantitySeen
 )  # fmt: skip
 
 

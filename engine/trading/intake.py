@@ -29,6 +29,7 @@ from engine.trading.inputs import (
     PriceMoved,
     QuantitySeen,
     StopAsked,
+    StretchMissed,
     Ticked,
 )
 from engine.trading.intents import AnyIntent, AskExchange, PlaceEntry, Tell
@@ -66,6 +67,9 @@ def note(position: Position, event: AnyInput) -> list[AnyIntent]:
                 closing.on_cancel_failed(position, event.mono_ms)
         case PriceMoved() | BarClosed():
             _note_price(position, event)
+        case StretchMissed(low=low, high=high, open_ms=open_ms):
+            if position.state in ("open", "closing") and open_ms >= position.opened_ms:
+                _excursion(position, low, high, open_ms)
         case FundingPaid(amount=amount, id=key):
             if key not in position.fundings:
                 position.fundings = position.fundings | {key}

@@ -17,10 +17,11 @@ from engine.store.rows import PositionRow, SignalRow
 from engine.trading import client_ids
 from engine.trading.booking import open_risk_usdt, open_usdt
 from engine.trading.executor import Executor
-from engine.trading.inputs import AnyInput, HoldSet, PriceMoved, Ticked
+from engine.trading.inputs import AnyInput, HoldSet, PriceMoved, StretchMissed, Ticked
 from engine.trading.intents import AnyIntent, AskExchange, CancelOrder, OrderIntent, PlaceEntry, Tell
 from engine.trading.losses import Booking, booked_since, day_start_ms, week_start_ms
 from engine.trading.order import Order
+from engine.trading.paper import Bar
 from engine.trading.position import begin, step
 from engine.trading.position_state import Position
 from engine.trading.records import recover
@@ -194,6 +195,17 @@ class Keeper:
         if (position := self.on_symbol(symbol)) is not None:
             moved = PriceMoved(now_ms=self._clock.now_ms(), mono_ms=self._clock.mono_ms(), mark=mark, last=last)
             self.feed(position.plan.position_id, moved)
+
+    def catch_up(self, symbol: str, bars: Iterable[Bar]) -> None:
+        """Extremes of bars that closed while the desk was down, so that no excursion is lost."""
+        position = self.on_symbol(symbol)
+        if position is not None:
+            now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+            missed = [
+                StretchMissed(now_ms=now_ms, mono_ms=mono_ms, open_ms=bar.open_ms, high=bar.high, low=bar.low)
+                for bar in bars
+            ]
+            self.feed_all(position.plan.position_id, missed)
 
     def hold(self, on: bool) -> None:
         """Halted or not."""

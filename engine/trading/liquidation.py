@@ -46,14 +46,6 @@ def stop_share(entry: Decimal, stop: Decimal, liquidation: Decimal | None) -> fl
     return float(abs(entry - stop) / distance) if distance else float("inf")
 
 
-def bracket_of(brackets: Sequence[Bracket], notional: Decimal) -> Bracket | None:
-    """The bracket that holds a notional; the cap is exclusive."""
-    for bracket in brackets:
-        if bracket.notional_floor <= notional < bracket.notional_cap:
-            return bracket
-    return None
-
-
 def most_notional(brackets: Sequence[Bracket], leverage: int) -> Decimal | None:
     """The largest position the exchange admits at a leverage; None when the brackets are not known."""
     caps = [bracket.notional_cap for bracket in brackets if bracket.initial_leverage >= leverage]

@@ -7,7 +7,7 @@ from decimal import InvalidOperation
 import msgspec
 
 from engine.clock import Clock
-from engine.errors import ExchangeError
+from engine.errors import DataError, ExchangeError
 from engine.money import decimal
 from engine.port.commands import ClosePosition, Done, Flatten, Halt, Kill, MoveStop, Reconcile, Refused, Reply
 from engine.trading.inputs import CloseAsked, StopAsked
@@ -93,7 +93,7 @@ class PositionDesk:
             else:
                 differences, _ = await self._reconciler.look()
                 rows, agreed = [difference.row() for difference in differences], not differences
-        except (ExchangeError, TimeoutError) as error:
+        except (ExchangeError, DataError, TimeoutError) as error:
             return Refused("ExchangeUnread", str(error), code=9)
         data = msgspec.json.encode({"reconciled": agreed, "rows": rows})
         return Done("agreed" if agreed else f"{len(rows)} rows differ", data)

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from engine.bus import Bus
 from engine.clock import Clock
-from engine.errors import ClockSkew, OutcomeUnknown, Rejected, Throttled, Transient
+from engine.errors import DataError, ExchangeError, Rejected
 from engine.exchange.orders import Gateway, OrderState
 from engine.money import ZERO, Instrument
 from engine.trading.events import Reconciled
@@ -40,7 +40,7 @@ _LOOKS = 4  # in a row, before what differs is left to the next minute
 _BETWEEN_S = 0.5
 _DOUBT_EVERY_MS = 2000.0
 _FILLS_BEFORE_MS = 5_000
-_READ_ERRORS = (Transient, Throttled, ClockSkew, OutcomeUnknown, Rejected, TimeoutError)
+_READ_ERRORS = (ExchangeError, DataError, TimeoutError)
 
 
 class Reconciler:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
+from engine.errors import StoreError
 from engine.store.rows import CooldownRow, FillRow, IntentRow, OrderRow, PositionRow, SignalEventRow, SignalRow
 from engine.trading.events import (
     EntryFailed,
@@ -19,6 +21,7 @@ from engine.trading.events import (
     TradeClosed,
 )
 from engine.trading.inputs import CloseAsked, HoldSet, StopAsked
+from engine.trading.paper import Bar
 from tests.support.desk_rig import Rig, on_virtual_time, running
 from tests.support.gateway import Fault
 
@@ -434,3 +437,49 @@ class TestReconciliation:
                 assert rig.gateway.resting(S)[0].client_id == "web_other"
 
         on_virtual_time(scenario)
+
+
+def test_excursions_of_a_stretch_nobody_watched_are_made_up_for() -> None:
+    async def scenario(clock):
+        rig = Rig(clock)
+        async with running(rig):
+            pid = await rig.enter()
+            await rig.until(lambda: len(rig.gateway.resting(S)) == 3)
+            opened = rig.keeper.position(pid).opened_ms
+            rig.keeper.catch_up(
+                S, [Bar(opened - 60_000, opened, 99, 150, 50, 99), Bar(opened, opened + 60_000, 100, 101.5, 99.2, 100)]
+            )
+            position = rig.keeper.position(pid)
+            assert (position.mfe_r, position.mae_r) == (0.75, pytest.approx(-0.4))
+            assert position.stop == 98
+
+    on_virtual_time(scenario)
+
+
+def test_quiet_waits_for_answers_and_says_when_there_are_none() -> None:
+    async def scenario(clock):
+        rig = Rig(clock)
+        async with running(rig):
+            await rig.enter()
+            assert await rig.keeper.quiet()
+            assert not rig.keeper.unprotected()
+            rig.gateway.faults = [Fault("lose_request", op="place", leg="x")]
+            rig.keeper.feed("sig1", CloseAsked(reason="manual", **at(rig)))
+            await rig.idle(0.3)
+            assert not await rig.keeper.quiet(timeout_s=1.0)
+            assert await rig.keeper.quiet(timeout_s=20.0)
+
+    on_virtual_time(scenario)
+
+
+def test_a_journal_that_refuses_stops_the_desk_before_anything_is_sent() -> None:
+    async def scenario(clock):
+        rig = Rig(clock)
+        async with running(rig):
+            rig.journal.fail = StoreError("disk full")
+            with pytest.raises(BaseException):  # noqa: B017, PT011 - a group of whatever ended the keeper
+                await asyncio.gather(rig.enter(), *rig._tasks)
+            assert rig.dead()
+            assert not rig.gateway.sent
+
+    on_virtual_time(scenario)

@@ -8,14 +8,18 @@ import pytest
 
 from engine.exchange.orders import OrderStatus
 from engine.money import Side
+from engine.trading.approval import Queue, decide, offer
 from engine.trading.inputs import FillSeen, OrderSeen, PriceMoved
 from engine.trading.paper import Bar, open_paper, walk_bar
 from engine.trading.picture import open_risk_r, order_lines, own_levels, position_row, positions_view
 from engine.trading.plan import Costs
 from engine.trading.position import begin, step
 from engine.trading.quotes import Quote
+from engine.trading.risk import Rules
+from engine.trading.signal_picture import signal_json, signals_view
 from engine.trading.ticket import funding_usdt, preview_signal
-from tests.support.trading import BAR, T0, fill, make_plan, seen
+from strategies.model import ComponentScore, Mode
+from tests.support.trading import BAR, T0, fill, make_instrument, make_plan, make_signal, seen
 
 
 def test_an_open_position_row_by_row() -> None:
@@ -106,3 +110,27 @@ def test_a_preview_by_hand_takes_its_targets_as_multiples_of_r() -> None:
     assert signal.tp_r == (1.5, 2.5)
     assert signal.atr == 2.0
     assert Costs().round_trip == Decimal("0.0010")
+
+
+def test_signals_wait_on_top_and_show_what_they_offer() -> None:
+    queue = offer(Queue(), make_signal(id="old"), T0, 0.0)
+    queue = decide(queue, "old", "expired", "", "", T0 + 1)
+    queue = offer(queue, make_signal(id="new", mode=Mode.SCALP, tp_r=(1.0, 1.5)), T0 + 2, 0.0)
+    queue = offer(queue, make_signal(id="far", symbol="NOWHERE"), T0 + 3, 0.0)
+    view = signals_view(queue, {"BTCUSDT": make_instrument()}, Rules(), T0 + 5)
+    assert [row.id for row in view.rows] == ["far", "new", "old"]
+    assert view.waiting == 2
+    assert (view.rows[1].reward_risk, view.rows[1].entry, view.rows[1].stop) == (1.5, "100.0", "98.0")
+    assert view.rows[0].entry is None
+    assert signals_view(Queue(), {}, Rules(), T0).why_empty == "no signals yet"
+
+
+def test_a_signal_printed_as_json_has_the_agreed_keys() -> None:
+    parts = (ComponentScore("confirm_depth", 0.42, 2.0), ComponentScore("ema_fan", None, 5.0))
+    told = signal_json(make_signal(components=parts), "pending", T0 + BAR, make_instrument(), Rules())
+    assert list(told) == [
+        "id", "symbol", "side", "strategy", "mode", "timeframe", "bar_time", "expires_ms", "regime", "score",
+        "components", "modifiers", "entry", "stop", "stop_source", "tp1", "tp2", "state",
+    ]  # fmt: skip
+    assert (told["entry"], told["stop"], told["tp1"], told["tp2"]) == ("100.0", "98.0", "102.0", "104.0")
+    assert sum(part["points"] for part in told["components"]) == told["score"]
