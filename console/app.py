@@ -198,10 +198,9 @@ class PerpdeckApp(App[None], inherit_bindings=False):
                 self.navigator.show_digest(self.away_after, self.feed.now_ms())
 
     def _raise(self, alert: Alert) -> None:
-        self.notify(
-            self.options.look.text(alert.text), severity=_TOAST.get(alert.severity, "information"), markup=False
-        )
-        if alert.bell:
+        text = self.options.look.text(f"{_MARK.get(alert.severity, '●')} {alert.text}")
+        self.notify(text, severity=_TOAST.get(alert.severity, "information"), markup=False)
+        if alert.bell and self.options.bell:
             self.bell()
         if alert.osc and self._driver is not None:
             self._driver.write(osc9(alert.text))

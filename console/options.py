@@ -42,6 +42,7 @@ class ConsoleOptions(msgspec.Struct, frozen=True, kw_only=True):
     seen: Callable[[int], None] | None = None
     history: list[str] = []
     guard_ms: float = 300.0
+    bell: bool = True
     no_color: bool = False
 
     @property

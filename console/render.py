@@ -36,12 +36,12 @@ def age(ms: float | None) -> str:
 
 
 def span(ms: float) -> str:
-    """A duration in its two largest units: `42s`, `7m30s`, `4h05m`, `2d03h`."""
+    """A duration as precise as its size deserves: `42s`, `7m30s`, `42m`, `4h05m`, `2d03h`."""
     seconds = max(int(ms // 1_000), 0)
     if seconds < 60:
         return f"{seconds}s"
     if seconds < 3_600:
-        return f"{seconds // 60}m{seconds % 60:02d}s" if seconds % 60 else f"{seconds // 60}m"
+        return f"{seconds // 60}m{seconds % 60:02d}s" if seconds % 60 and seconds < 600 else f"{seconds // 60}m"
     if seconds < 86_400:
         minutes = seconds % 3_600 // 60
         return f"{seconds // 3_600}h{minutes:02d}m" if minutes else f"{seconds // 3_600}h"

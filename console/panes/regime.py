@@ -62,8 +62,9 @@ def _subject(regime: SymbolRegime, width: int) -> list[Row]:
         (("slope ", "muted"), (render.signed(regime.slope20), render.tone(regime.slope20, "up", "down"))),
         (("width ", "muted"), (render.rank_text(regime.bb_rank), "")),
         ((regime.bias.lower(), "muted"),),
-        ((regime.reason, "warn"),),
     ]
+    if regime.reason:
+        inputs.append(((regime.reason, "warn"),))
     return [head, *flow(inputs, width, " ")]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.color import Color
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -159,9 +160,10 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     def _fit_box(self) -> None:
         box = self.query_one("#box")
         box.styles.width = min(self.WIDTH, self.app.size.width - 2)
-        if self.look.ascii:
-            colour = box.styles.border_top[1]
-            box.styles.border = ("ascii", colour)
+        kind, colour = box.styles.border_top
+        if self.look.palette == "mono":
+            colour = Color.parse("ansi_default")
+        box.styles.border = ("ascii" if self.look.ascii else kind, colour)
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit_box()

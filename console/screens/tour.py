@@ -27,7 +27,7 @@ _STEPS = (
     (
         "A signal waits",
         "Signals come at the close of a bar; {faster} brings it nearer. The Signals pane pins what waits on top, with "
-        "a countdown: when it ends, the answer is no. {down} and {up} choose. Press {explain} to see why it was raised.",
+        "a countdown: when it ends, the answer is no. {down} and {up} choose. Press {explain} to see why it is there.",
     ),
     (
         "Why",

@@ -133,7 +133,7 @@ def test_snoozed_signal_is_out_of_sight_and_counted() -> None:
     [(views.position(), "BE rests ✓"), (views.position(stop="3105.00"), "locked rests ✓"),
      (views.position(stop="3056.30"), "stop 3056.30 rests ✓"),
      (views.position(protected=False, stop=None, naked_ms=1_300.0), "NAKED 1.3s"),
-     (views.position(foreign=True), "foreign"), (views.position(liquidation=None), "liq none")],
+     (views.position(foreign=True), "foreign"), (views.position(liquidation=None), "liq ?")],
 )  # fmt: skip
 def test_position_says_where_its_stop_rests(row: v.PositionRow, word: str) -> None:
     assert word in text(positions.block(row, frame(width=80), chosen=True))

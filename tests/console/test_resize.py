@@ -37,7 +37,7 @@ def test_waiting_signals_are_always_on_a_narrow_screen(width: int, height: int, 
     assert {"status", "waiting"} <= place(width, height, recent).keys()
 
 
-@given(st.integers(140, 300), st.integers(30, 100), RECENT)
+@given(st.integers(140, 300), st.integers(34, 100), RECENT)
 def test_wide_screen_has_all_six(width: int, height: int, recent: list[str]) -> None:
     assert set(PANES) <= place(width, height, recent).keys()
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 
 import msgspec
+from msgspec import structs
 
 from console.app import PerpdeckApp
 from console.options import ConsoleOptions
@@ -36,6 +37,8 @@ async def live(port: FakePort, demo: bool) -> None:
             await port.put("positions", views.positions(now_ms, revision=beat, rows=(moved, *rest)))
         if beat % 40 == 0:
             await port.put("signals", views.signals(now_ms, revision=beat))
+        if beat % 150 == 60:
+            await port.tell(structs.replace(views.notices()[-1], seq=100 + beat, at_ms=now_ms))
         beat += 1
         await asyncio.sleep(0.1)
 
