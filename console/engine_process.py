@@ -14,6 +14,7 @@ import click
 
 from console.cli.failure import CommandFailed, Exit
 from console.cli.seat import actor, command_id
+from console.pocket import add_telegram
 from console.story import tell_story
 from engine.build import build_engine
 from engine.embedded import ExchangeDidNotStart
@@ -85,9 +86,11 @@ async def _inline(loaded: Loaded, home: Path, options: ConsoleOptions) -> int:
 
 async def _built(loaded: Loaded, home: Path, *, record: bool) -> Engine:
     try:
-        return await build_engine(loaded, home, record=record)
+        engine = await build_engine(loaded, home, record=record)
     except ExchangeDidNotStart as error:
         raise CommandFailed(Exit.EXCHANGE, str(error), name="exchange_did_not_start") from error
+    add_telegram(engine, loaded)
+    return engine
 
 
 def _obey_signals(engine: Engine) -> None:

@@ -24,6 +24,7 @@ from engine.desk.measured import Measured
 from engine.desk.notice_log import NoticeLog
 from engine.desk.pictures import Pictures
 from engine.desk.recovery import Recovery
+from engine.desk.reports import Reports
 from engine.desk.speed import ServedSpeed
 from engine.desk.summary import Summary
 from engine.desk.telling import Teller
@@ -214,6 +215,7 @@ def _wired(
         settings.books.show_levels, Measured.read(home),
     )  # fmt: skip
     summary = Summary(settings, clock, bus, client, coordinator, floor, pipeline, gauges, lag, supervisor)
+    reports = Reports(clock, queries, floor, pipeline, panels, instruments, settings.strategies)
     answers = Answers(
         clock, str(home), queries, floor, verdicts, gauges, notices, instruments, settings.strategies, summary.value
     )
@@ -226,6 +228,7 @@ def _wired(
         late.engine.refocus()
         return True
 
+    answers.join(reports.table())
     topics = _topics(clock, pictures, gauges)
     desk = Desk(clock, topics, notices, floor, answers, quotes, focus, ServedSpeed(control, clock).set, late.stop)
     server = PortServer(desk, socket_path(home))
@@ -239,7 +242,7 @@ def _wired(
             clock, bus, supervisor, lag, journal, history, client, trader, on_paper_price, listings, instruments, books,
             feed, closes, loading, repair, pipeline, floor, recovery, notices, gauges, desk, server, summary,
             screen_symbols, walk, forget, download.close,
-            (("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART)),
+            answers, queries, [("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART)],
         )
     )  # fmt: skip
     late.engine = engine

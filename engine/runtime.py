@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ import structlog
 
 from engine.bus import Bus
 from engine.clock import Clock
+from engine.desk.answers import Answers
 from engine.desk.bar_walk import BarWalk
 from engine.desk.desk import Desk
 from engine.desk.gauges import Gauges
@@ -41,6 +42,7 @@ from engine.port import notices
 from engine.port.commands import Done, Flatten, Refused, Reply, StopEngine
 from engine.port.server import PortServer
 from engine.store.journal import Journal
+from engine.store.queries import TradingQueries
 from engine.store.rows import KvRow
 from engine.supervise import LagMeter, Policy, Supervisor, VitalServiceFailed
 from engine.trading.approval import pending
@@ -89,7 +91,9 @@ class Parts:
     walk: BarWalk
     forget: Callable[[str], None]
     close_downloads: Callable[[], Awaitable[None]]
-    extra: tuple[tuple[str, Callable[[], Awaitable[None]], Policy], ...] = ()
+    answers: Answers
+    queries: TradingQueries
+    extra: list[tuple[str, Callable[[], Awaitable[None]], Policy]] = field(default_factory=list)
 
 
 class Engine:
@@ -112,6 +116,15 @@ class Engine:
         parts.bus.subscribe(TradeClosed, lambda _event: self._spawn(parts.recovery.refresh_results(), "results"))
         parts.feed.on_bar = parts.closes.on_kline
         parts.feed.on_mark = self._on_mark
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of, for the root that adds services of its own."""
+        return self._parts
+
+    def add_service(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """One more best-effort service, kept for as long as the engine lives."""
+        self._parts.extra.append((name, run, Policy.BEST_EFFORT))
 
     def stop(self, why: str = "asked") -> None:
         """End the engine in good order; asked twice it skips the waiting, never the flush."""

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reconcile": ("console.cli.desk", "reconcile"),
     "limits": ("console.cli.desk", "limits"),
     "audit": ("console.cli.records", "audit"),
+    "telegram": ("console.cli.telegram", "telegram"),
     "sim": ("console.cli.sim", "sim"),
     "backtest": ("console.cli.research", "backtest"),
     "completion": ("console.cli.completion", "completion"),

@@ -64,6 +64,10 @@ class Answers:
             "summary": self._summary_of, "symbols": self._symbols, "audit": self._audit, "notices": self._notices_of,
         }  # fmt: skip
 
+    def join(self, more: Mapping[str, Answer]) -> None:
+        """Answer these questions too."""
+        self._table.update(more)
+
     def knows(self, symbol: str) -> bool:
         """Whether this symbol is watched."""
         return symbol.upper() in self._instruments
