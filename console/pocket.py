@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from console.telegram.guests import Role
 from console.telegram.outbox import Message
 from engine.store.rows import KvRow, OutboxRow
 
 if TYPE_CHECKING:
     from config import Loaded
-    from console.telegram.guests import Guests
     from engine.runtime import Engine
     from engine.store.journal import Journal
     from engine.store.queries import TradingQueries
@@ -70,12 +70,13 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
     parts = engine.parts
     if not settings.enabled or not loaded.secrets.telegram_token:
         return
+    # Loaded only where the seat is wanted: the library costs a quarter of a second.
+    from console.telegram.bot import BotOptions, TelegramSeat
+    from console.telegram.guests import Guests
+
     guests: list[Guests] = []
 
     async def run() -> None:
-        from console.telegram.bot import BotOptions, TelegramSeat
-        from console.telegram.guests import Guests
-
         kept = await parts.queries.kv(GUESTS_KEY)
 
         def save(value: bytes) -> None:
@@ -94,8 +95,8 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
             parts.gauges.telegram = state
 
         seat = TelegramSeat(
-            engine.port, options, people, StoredOutbox(parts.journal, parts.queries), lambda: parts.clock.mono_ms() / 1000,
-            parts.clock.now_ms, report,
+            engine.port, options, people, StoredOutbox(parts.journal, parts.queries),
+            lambda: parts.clock.mono_ms() / 1000, parts.clock.now_ms, report,
         )  # fmt: skip
         try:
             await seat.run()
@@ -103,7 +104,7 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
             parts.gauges.telegram = "down"
 
     async def pair(args: Mapping[str, str]) -> dict[str, Any]:
-        role = "operator" if args.get("role") == "operator" else "reader"
+        role: Role = "operator" if args.get("role") == "operator" else "reader"
         return {"code": guests[0].new_code(role) if guests else None, "role": role, "minutes": 5}
 
     async def people(_args: Mapping[str, str]) -> list[dict[str, Any]]:
