@@ -22,7 +22,6 @@ PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 HOUR_MS = 3_600_000
 HALF_HOUR_MS = 1_800_000
 INTEREST_BARS = 40.0  # open interest in mean volumes of a 15m bar
-NEWEST_FUNDING = 200
 
 
 def _funding_rate(answers: PublicAnswers, params: Params) -> Any:

@@ -14,7 +14,6 @@ from engine.sim.market import Market
 from engine.sim.pools import Pools
 
 Cut = Callable[[str], None]
-LOST, ACCEPTED = "lost", "accepted"
 _DEPTH = ("depth_gap", "depth_duplicate", "depth_out_of_order")
 _NEXT = (
     "submit_timeout_accepted", "submit_timeout_lost", "unknown_accepted", "unknown_lost", "fill_before_ack",

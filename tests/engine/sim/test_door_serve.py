@@ -224,7 +224,7 @@ async def test_recordings_that_share_time_are_played_together(tmp_path: Path) ->
 
 def test_minutes_beside_the_candles_are_played(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs the extra 'research'")
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     from engine.sim.direct import DirectExchange
     from engine.sim.tape_files import read_recordings
@@ -233,15 +233,21 @@ def test_minutes_beside_the_candles_are_played(tmp_path: Path) -> None:
     close = [2000.0 + (number * 7 % 31) for number in range(minutes)]
     fine = {
         "open_time": [start + number * 60_000 for number in range(minutes)],
-        "open": [close[0], *close[:-1]], "high": [price + 40.0 for price in close],
-        "low": [price - 40.0 for price in close], "close": close, "volume": [float(number % 5 + 1) for number in range(minutes)],
-    }  # fmt: skip
+        "open": [close[0], *close[:-1]],
+        "high": [price + 40.0 for price in close],
+        "low": [price - 40.0 for price in close],
+        "close": close,
+        "volume": [float(number % 5 + 1) for number in range(minutes)],
+    }
     bars = range(0, minutes, 15)
     coarse = {
-        "open_time": [fine["open_time"][at] for at in bars], "open": [fine["open"][at] for at in bars],
-        "high": [max(fine["high"][at : at + 15]) for at in bars], "low": [min(fine["low"][at : at + 15]) for at in bars],
-        "close": [close[at + 14] for at in bars], "volume": [sum(fine["volume"][at : at + 15]) for at in bars],
-    }  # fmt: skip
+        "open_time": [fine["open_time"][at] for at in bars],
+        "open": [fine["open"][at] for at in bars],
+        "high": [max(fine["high"][at : at + 15]) for at in bars],
+        "low": [min(fine["low"][at : at + 15]) for at in bars],
+        "close": [close[at + 14] for at in bars],
+        "volume": [sum(fine["volume"][at : at + 15]) for at in bars],
+    }
     for folder, columns in (("15m", coarse), ("1m", fine)):
         (tmp_path / folder).mkdir()
         parquet.write_table(pyarrow.table(columns), tmp_path / folder / "ETHUSDT.parquet")
