@@ -1,0 +1,107 @@
+"""The demo without a screen: the summary of the contract, whoever ends it, and the story line by line."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.home import Home
+
+pytestmark = pytest.mark.walk
+
+SUMMARY = {
+    "venue": str, "mode": str, "wall_s": float, "symbols": int, "bars_closed": int, "signals": int, "refused": int,
+    "approved": int, "orders_sent": int, "fills": int, "trades_closed": int, "positions_open": int,
+    "naked_ms_max": float, "book_resyncs": int, "weight_used_max": int, "loop_lag_p99_ms": float, "errors": int,
+}  # fmt: skip
+NAKED_MOST_MS = 2_000
+
+
+def finished(process: subprocess.Popen[str], timeout_s: float = 60) -> str:
+    """Stdout of a command that ends by itself with success."""
+    out, err = process.communicate(timeout=timeout_s)
+    assert process.returncode == 0, err
+    assert err == ""
+    return out
+
+
+def summary_of(text: str) -> dict[str, object]:
+    """The one JSON value, in exactly the shape of the contract."""
+    value = json.loads(text)
+    assert {name: type(item) for name, item in value.items()} == SUMMARY
+    assert list(value) == list(SUMMARY)
+    return value
+
+
+def sound(home: Home, value: dict[str, object]) -> None:
+    """What must hold after any demo: orders taken, positions under protection, nothing failed."""
+    assert value["errors"] == 0
+    assert value["naked_ms_max"] < NAKED_MOST_MS  # type: ignore[operator]
+    refused = home.rows("SELECT client_id, leg, outcome FROM intents WHERE state = 'rejected'")
+    assert refused == [], "the exchange's filters refused an order of ours"
+    assert not home.pids(), "engine or exchange outlived the demo"
+
+
+@pytest.mark.timeout(120)
+def test_demo_trades_ends_by_itself_and_prints_one_summary(home: Home) -> None:
+    process = home.start("demo", "--headless", "--mode", "auto", "--for", "15", "--json")
+    value = summary_of(finished(process))
+    assert (value["venue"], value["mode"], value["symbols"]) == ("sim", "auto", 8)
+    assert 15 <= value["wall_s"] < 18  # type: ignore[operator]
+    assert value["bars_closed"] > 0  # type: ignore[operator]
+    assert value["approved"] > 0  # type: ignore[operator]
+    assert value["orders_sent"] >= 2 * value["approved"]  # type: ignore[operator]
+    assert value["fills"] > 0  # type: ignore[operator]
+    sound(home, value)
+    sums = home.rows("SELECT signal_id, evidence FROM signals")
+    assert sums
+    for row in sums:
+        signal_ = json.loads(row["evidence"])
+        points = sum(term["points"] for term in (*signal_["components"], *signal_["modifiers"]))
+        assert points == pytest.approx(signal_["score"]), row["signal_id"]
+
+
+@pytest.mark.timeout(120)
+def test_signal_ends_the_demo_with_its_summary(tmp_path: Path) -> None:
+    """Both at once: each has a home of its own."""
+    for folder in ("terminated", "interrupted"):
+        (tmp_path / folder).mkdir()
+    with Home(tmp_path / "terminated") as one, Home(tmp_path / "interrupted") as other:
+        running = []
+        for home, number in ((one, signal.SIGTERM), (other, signal.SIGINT)):
+            running.append((home, home.start("demo", "--headless", "--mode", "auto", "--json"), number))
+        for home, process, number in running:
+            home.running()
+            process.send_signal(number)
+        for home, process, _ in running:
+            sound(home, summary_of(finished(process, 40)))
+
+
+@pytest.mark.timeout(120)
+def test_demo_into_a_pipe_tells_its_story_from_regime_to_result(home: Home) -> None:
+    process = home.start("demo", "--speed", "900", "--for", "20")
+    lines = finished(process).splitlines()
+    text = "\n".join(lines)
+    stamp = r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  "
+    chapters = [
+        rf"{stamp}desk +engine on sim, mode auto, account main, speed 900x$",
+        rf"{stamp}regime +BTC [A-Z]+, confidence [\d.]+",
+        rf"{stamp}signal +\w+USDT (long|short) \w+.* score [\d.]+, stop [\d.]+",
+        rf"{stamp}decision +\w+USDT approved by ",
+        rf"{stamp}entry +\w+USDT (long|short) [\d.]+ at [\d.]+, 1R is [\d.]+",
+        rf"{stamp}stop +\w+USDT stop rests on the exchange at [\d.]+, \d+ ms after the fill",
+        rf"{stamp}tier +\w+USDT target 1: [\d.]+ rests at [\d.]+",
+        rf"{stamp}result +\w+USDT closed by \w+: [+-][\d.]+R net",
+    ]
+    at = [found.start() if (found := re.search(chapter, text)) else -1 for chapter in chapters]
+    assert min(at) >= 0, [chapter for chapter, place in zip(chapters, at, strict=True) if place < 0]
+    assert at == sorted(at), "the story is told in its order"
+    first = next(index for index, line in enumerate(lines) if " signal " in line)
+    terms = [line for line in lines[first + 1 : first + 12] if re.match(r"^ {29}\w+ +(\S+)  [+-]\d", line)]
+    assert terms, "a signal is told with its components"
+    assert re.search(r"(?m)^  trades closed +\d+$", text), "the story ends with the summary"
