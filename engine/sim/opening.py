@@ -15,7 +15,7 @@ from engine.sim.lane import Lane
 from engine.sim.market import Market
 from engine.sim.path import BAR_MS
 from engine.sim.scenarios import course
-from engine.sim.symbols import Contract, load_contracts
+from engine.sim.symbols import Contract, listed_symbols, load_contracts
 from engine.sim.tape import Recording, Tape, bundled_recordings, scaled_to
 from engine.sim.week import recorded_week
 
@@ -43,14 +43,16 @@ class UnknownSymbol(Exception):
 
 def contracts_of(wanted: Sequence[str], recordings: Mapping[str, Recording]) -> dict[str, Contract]:
     """The contracts to serve: those named, every listed one for ("all",), else every listed one with a recording."""
-    listed = load_contracts(())
     if tuple(wanted) == ("all",):
-        return listed
+        return load_contracts(())
+    listed = listed_symbols()
     names = wanted or [symbol for symbol in listed if symbol in recordings]
     for symbol in names:
         if symbol not in listed:
             raise UnknownSymbol(symbol)
-    return {symbol: listed[symbol] for symbol in names}
+    if not names:
+        raise UnknownSymbol(", ".join(recordings))
+    return load_contracts(names)
 
 
 def open_market(

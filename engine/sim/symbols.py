@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,15 @@ class Contract:
 
 def load_contracts(wanted: Sequence[str]) -> dict[str, Contract]:
     """Contracts of the listing in its order; an empty `wanted` means all. Raises KeyError for an unlisted symbol."""
+    entries = listed_symbols()
+    return {symbol: _contract(entries[symbol]) for symbol in (wanted or entries)}
+
+
+@cache
+def listed_symbols() -> dict[str, dict[str, Any]]:
+    """Entries of the bundled listing by symbol, in its order."""
     entries = json.loads(gzip.decompress((DATA / "listing.json.gz").read_bytes()))
-    by_symbol = {entry["row"]["symbol"]: entry for entry in entries}
-    return {symbol: _contract(by_symbol[symbol]) for symbol in (wanted or by_symbol)}
+    return {entry["row"]["symbol"]: entry for entry in entries}
 
 
 def _contract(entry: dict[str, Any]) -> Contract:

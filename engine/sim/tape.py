@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -149,9 +150,10 @@ class Tape:
         return np.asarray(volume * self._grid.step_size * typical, dtype=np.float64)
 
 
-def bundled_recordings(interval: str = "15m") -> dict[str, Recording]:
+@cache
+def bundled_recordings() -> dict[str, Recording]:
     """The recordings of the pack by symbol."""
-    with np.load(DATA / f"candles_{interval}.npz") as arrays:
+    with np.load(DATA / "candles_15m.npz") as arrays:
         columns: dict[str, dict[str, np.ndarray]] = {}
         for name in arrays.files:
             symbol, _, column = name.partition(".")

@@ -27,6 +27,21 @@ def test_same_seed_and_scenario_give_the_same_prices(scenario: str) -> None:
     assert prices(scenario) == prices(scenario)
 
 
+def test_same_seed_scenario_and_orders_give_the_same_fills_and_ids() -> None:
+    def trade() -> tuple[object, object]:
+        exchange = DirectExchange.open(MIDDAY_MS, ("BTCUSDT",), "whipsaw", 5)
+        order = {"symbol": "BTCUSDT", "type": "MARKET", "quantity": "1.5"}
+        for step, side in enumerate(("BUY", "SELL", "BUY", "BUY")):
+            exchange.advance(MIDDAY_MS + step * 7_300)
+            assert exchange.request("POST", "/fapi/v1/order", order | {"side": side})[0] == 200
+        exchange.advance(MIDDAY_MS + BAR_MS)
+        return exchange.private_events(), exchange.request("GET", "/fapi/v1/userTrades", {"symbol": "BTCUSDT"})
+
+    first, again = trade(), trade()
+    assert first == again
+    assert len(first[0]) > 8  # type: ignore[arg-type]
+
+
 def test_another_seed_walks_another_way() -> None:
     assert prices("recorded", 7) != prices("recorded", 8)
 
