@@ -7,6 +7,7 @@ with their signal, and are good once.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ from console.telegram.outbox import (
 from engine.port.commands import ApproveSignal, Done, RejectSignal, SnoozeSignal
 from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice, SignalRaised
+
+# The library's coming way to say how long to wait; without it every hint is a deprecation warning.
+os.environ.setdefault("PTB_TIMEDELTA", "1")
 
 CONFIRM_S = 20.0
 POLL_S = 20
