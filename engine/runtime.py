@@ -338,7 +338,8 @@ class Engine:
 
     def _greeting(self) -> str:
         health = self._parts.gauges.health({})
-        return f"engine on {health.venue}, mode {health.mode}, account {health.account}, speed {health.speed:g}x"
+        pace = round(health.speed, 0 if health.speed >= 10 else 1)  # measured, and never to the last digit
+        return f"engine on {health.venue}, mode {health.mode}, account {health.account}, speed {pace:g}x"
 
 
 class _Stop(Exception):
