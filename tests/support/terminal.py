@@ -52,8 +52,14 @@ class Terminal:
     """One program in one terminal of a size; ended, with its terminal, when the block is left."""
 
     def __init__(
-        self, arguments: Sequence[str], columns: int, rows: int, environment: Mapping[str, str], *, tmux: bool | None = None
-    ) -> None:  # fmt: skip
+        self,
+        arguments: Sequence[str],
+        columns: int,
+        rows: int,
+        environment: Mapping[str, str],
+        *,
+        tmux: bool | None = None,
+    ) -> None:
         clean = {**environment, "TERM": environment.get("TERM", "xterm-256color"), "LANG": "C.UTF-8"}
         wanted = shutil.which("tmux") is not None if tmux is None else tmux
         self.started_s = time.monotonic()

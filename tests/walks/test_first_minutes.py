@@ -25,10 +25,12 @@ def keep(screen: Terminal, name: str) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("columns", "rows"), [(140, 40), (80, 24)])
-def test_a_signal_is_decided_by_two_keys_and_carried_to_a_tier_or_its_stop(home: Home, columns: int, rows: int) -> None:
+@pytest.mark.parametrize(("columns", "rows", "speed"), [(140, 40, ()), (80, 24, ("--speed", "60"))])
+def test_a_signal_is_decided_by_two_keys_and_carried_to_a_tier_or_its_stop(
+    home: Home, columns: int, rows: int, speed: tuple[str, ...]
+) -> None:
     size = f"{columns}x{rows}"
-    with Terminal([*PERPDECK, "demo"], columns, rows, home.environment) as screen:
+    with Terminal([*PERPDECK, "demo", *speed], columns, rows, home.environment) as screen:
         painted_s = screen.wait_for("APPROVE", 20)
         waited_s = screen.wait_for(r"[1-9] waiting", 60)
         keep(screen, f"tour-{size}")
