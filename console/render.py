@@ -191,5 +191,5 @@ def parse_span(text: str) -> float | None:
 
 
 def rank_text(value: float | None) -> str:
-    """A rank 0..1 as percent of its history."""
-    return UNKNOWN if value is None or not math.isfinite(value) else f"{value * 100:.0f}%"
+    """A rank from 0 to 100 within its own history."""
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:.0f}%"

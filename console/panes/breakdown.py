@@ -169,15 +169,18 @@ def picture(view: BreakdownView, frame: Frame) -> Picture:
 
 
 def detail_rows(view: BreakdownView, width: int) -> list[Row]:
-    """Everything about a signal in one column."""
+    """Everything about a signal in one column: what decided first, what merely passed last."""
     if view.signal is None:
         return empty(view.why_empty or "no signal selected", width)
     rows: list[Row] = []
     if view.signal.reason:
         rows += wrap(view.signal.reason, width, "warn")
     rows += score_rows(view, width)
-    if view.checks:
-        rows += [*([()] if rows else []), *check_rows(view.checks, width)]
+    held = [check for check in view.checks if check.state != "passed"]
+    passed = [check for check in view.checks if check.state == "passed"]
+    rows += check_rows(held, width)
+    if not view.components:
+        rows += check_rows(passed, width)
     if view.flips:
         rows.append((("what would flip it", "muted"),))
         for flip in view.flips:
@@ -187,6 +190,8 @@ def detail_rows(view: BreakdownView, width: int) -> list[Row]:
     if view.ticket is not None:
         rows.append((("ticket, if approved now", "muted"),))
         rows += ticket_rows(view.ticket, width)
+    if view.components and passed:
+        rows += [(("gates passed", "muted"),), *check_rows(passed, width)]
     return rows
 
 

@@ -104,6 +104,12 @@ def test_conditions_of_the_other_strategies_are_passed_failed_or_absent() -> Non
     assert shown.splitlines() == ["✓ volume 1.8 need >= 1.5", "✗ body 0.31 need >= 0.5", "· oi"]
 
 
+def test_what_failed_stands_before_the_ticket_and_what_passed_after_it() -> None:
+    checks = (v.Check("depth", "passed", 0.9), v.Check("room", "failed", 0.4, ">= 0.5"))
+    shown = text(breakdown.detail_rows(views.breakdown(checks=checks), 60))
+    assert shown.index("✗ room") < shown.index("ticket, if approved now") < shown.index("✓ depth")
+
+
 def test_ticket_rounds_costs_up_and_rewards_down() -> None:
     shown = text(breakdown.ticket_rows(views.ticket(risk_usdt=50.081, reward_risk=1.839, fees_r=0.0991), 60))
     assert "50.09 USDT" in shown

@@ -123,8 +123,8 @@ def book(now_ms: int = NOW_MS, revision: int = 1, beat: int = 0, **over: Any) ->
 
 
 def regime(now_ms: int = NOW_MS, revision: int = 1, **over: Any) -> v.RegimeView:
-    btc = v.SymbolRegime("BTCUSDT", "TREND", 1, 0.71, 31.0, 0.18, 0.64, "bullish")
-    eth = v.SymbolRegime("ETHUSDT", "RANGE", 0, 0.55, 17.2, -0.02, 0.31, "neutral")
+    btc = v.SymbolRegime("BTCUSDT", "TREND", 1, 0.71, 31.0, 0.18, 64.0, "bullish")
+    eth = v.SymbolRegime("ETHUSDT", "RANGE", 0, 0.55, 17.2, -0.02, 31.0, "neutral")
     base: dict[str, Any] = {
         "focus": eth, "btc": btc, "btc_change_pct": 0.12, "btc_blocks_reversion": False,
         "breadth": {"TREND": 41, "RANGE": 112, "SQUEEZE": 18, "CHOP": 329},
