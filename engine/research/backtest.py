@@ -109,7 +109,7 @@ def run_symbol(job: Job, symbol: str) -> SymbolResult:
     rates = _funding(job).get(symbol)
     window = window_of(history, job.from_ms, job.to_ms)
     path = path_of(history.frames[BASE], history.minutes)
-    snapshots = Snapshots(history, job.settings, _btc(job), rates)
+    snapshots = Snapshots(history, job.settings, btc_of(job), rates)
     scanned = scan(history, snapshots, job.settings, job.names, window)
     settlements = () if rates is None else tuple(zip(rates.at_ms.tolist(), rates.rate.tolist(), strict=True))
     rules = Rules(job.settings, job.exits, job.risk, job.fees)
@@ -134,7 +134,8 @@ _kept_btc: dict[tuple[str, int | None, StrategySettings], BtcHistory | None] = {
 _kept_funding: dict[str, dict[str, FundingHistory]] = {}
 
 
-def _btc(job: Job) -> BtcHistory | None:
+def btc_of(job: Job) -> BtcHistory | None:
+    """The context of BTC for a job, from its folder; None where BTC was not recorded."""
     key = (job.folder, job.to_ms, job.settings)
     if key not in _kept_btc:
         _kept_btc.clear()
