@@ -20,7 +20,8 @@ from strategies.model import TIMEFRAME_MS, Candles
 BASE = "15m"
 FOLDED = ("1h", "4h", "1d")
 FAR_MS = 1 << 62
-CAPACITY: Mapping[str, int] = {"15m": 2000, "1h": 1000, "4h": 1000, "1d": 1000}
+CAPACITY: Mapping[str, int] = {"15m": 2300, "1h": 1250, "4h": 1000, "1d": 1000}
+"""Zones look 2,000 bars of 15m and 1,000 of 1h back from the last midnight; the rest lets their ATR forget its seed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from engine.market.bars import FIELDS, Bar
 from strategies.model import F64, I64, TIMEFRAME_MS, Candles
 
 A = TypeVar("A", F64, I64)
-SLACK = 10  # a tenth of the capacity is spare room
+SLACK = 20  # a twentieth of the capacity is spare room
 
 
 class Series:

@@ -15,7 +15,7 @@ import numpy as np
 
 from strategies.absent import at
 from strategies.cache import CacheKey, IndicatorCache, capacity_for
-from strategies.model import F64, TIMEFRAME_MS, Candles, Indicators, ZoneSet
+from strategies.model import F64, Candles, Indicators, ZoneSet
 from strategies.settings import StrategySettings
 from strategies.value import profile
 from strategies.vwap import daily_vwap
@@ -62,7 +62,6 @@ class ZoneSets:
     def __init__(self, settings: StrategySettings, symbols: int) -> None:
         self._params = settings.zones
         self._profile = settings.measures.profile
-        self._earlier = _a_day_shorter(settings.zones.v3)
         capacity = capacity_for(symbols, len(SENIOR_FIRST))
         self._surveys: IndicatorCache[_Surveyed] = IndicatorCache(capacity, threading.RLock)
         self._midnights: dict[str, tuple[tuple[int, ...], ZoneSet]] = {}
@@ -104,7 +103,7 @@ class ZoneSets:
         kept = self._midnights.get(inputs.symbol)
         if kept is not None and kept[0] == stamp:
             return kept[1]
-        found = build(self._context(inputs, day_ms), self._earlier)
+        found = build(self._context(inputs, day_ms), self._params.v3)
         self._midnights[inputs.symbol] = (stamp, found)
         return found
 
@@ -144,16 +143,6 @@ class SymbolZones:
 
 def _survey(candles: Candles, ind: Indicators, tick: float, params: V3Params) -> Survey | None:
     return survey(candles, ind.atr, at(ind.ema200, len(candles) - 1), tick, params)
-
-
-def _a_day_shorter(params: V3Params) -> V3Params:
-    """The parameters of midnight: the window that a full store still holds at the end of the day."""
-    frames = {}
-    for tf in SENIOR_FIRST:
-        frame = params.frame(tf)
-        bars = DAY_MS // TIMEFRAME_MS[tf]
-        frames[f"frame_{tf}"] = msgspec.structs.replace(frame, lookback=max(1, frame.lookback - bars))
-    return msgspec.structs.replace(params, **frames)
 
 
 def _newest_vwap(quarter: Candles) -> float | None:

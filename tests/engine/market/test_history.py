@@ -9,6 +9,7 @@ from config.schema import HistorySettings
 from engine.errors import Rejected, Throttled, Transient
 from engine.exchange.limits import Lane
 from engine.market.bars import Bar
+from engine.market.candles import CAPACITY
 from engine.market.events import BarRefused, CandleRevised
 from engine.market.forecast import LoadForecast
 from engine.market.history import Complete, Failed, Partial
@@ -233,7 +234,7 @@ def test_what_the_archive_has_is_not_asked_of_the_exchange() -> None:
         assert isinstance(await loader.load("BTCUSDT"), Complete)
         bars_asked = sum(limit for _, tf, _, limit, _ in room.exchange.asked if tf == "15m")
         assert bars_asked == 7 * 96 - 1  # the bar that opened just over seven days ago is old enough
-        assert len(room.panels.candles("BTCUSDT", "15m")) == 2000
+        assert len(room.panels.candles("BTCUSDT", "15m")) == CAPACITY["15m"]
 
     play(act, settings=HistorySettings(days_15m=30, days_1h=3, days_4h=5, days_1d=6))
 
