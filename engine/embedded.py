@@ -47,6 +47,11 @@ class ExchangeDidNotStart(Exception):
         return f"the embedded exchange did not start: {self.said.strip() or 'it said nothing'}"
 
 
+def running_exchange(home: Path) -> EmbeddedExchange | None:
+    """The exchange this home has started, as far as its file says; None when there is none."""
+    return _read(home / "exchange.json")
+
+
 async def start_or_adopt(home: Path, options: Sequence[str]) -> EmbeddedExchange:
     """The exchange of this home: the running one with the same options, else a new one. Raises ExchangeDidNotStart."""
     file = home / "exchange.json"

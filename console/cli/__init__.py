@@ -41,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "limits": ("console.cli.desk", "limits"),
     "audit": ("console.cli.records", "audit"),
     "telegram": ("console.cli.telegram", "telegram"),
+    "data": ("console.cli.data", "data"),
+    "db": ("console.cli.store", "db"),
     "sim": ("console.cli.sim", "sim"),
     "backtest": ("console.cli.research", "backtest"),
     "completion": ("console.cli.completion", "completion"),
