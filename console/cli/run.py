@@ -16,6 +16,7 @@ import click
 from console.cli.durations import Duration
 from console.cli.failure import CommandFailed, Exit, not_running
 from console.cli.invocation import Invocation, confirm_name, need_terminal, shared
+from console.cli.playable import refuse_unknown
 from console.cli.seat import actor, ask, command_id, query
 from engine.port.address import engine_pid, socket_path
 from engine.port.client import PortClient
@@ -67,6 +68,8 @@ def run(call: Invocation, **given: Any) -> int:
         "universe.max_symbols": given["max_symbols"], "sim.url": given["sim_url"],
     }  # fmt: skip
     settings = call.load(overrides).settings
+    if settings.venue == "sim" and not settings.sim.url:
+        refuse_unknown(settings.universe.symbols, settings.sim.scenario)
     _gate(call, settings, given["confirm"])
     if given["headless"]:
         from console.engine_process import run_headless
@@ -95,6 +98,7 @@ def run(call: Invocation, **given: Any) -> int:
 @shared
 def demo(call: Invocation, **given: Any) -> int:
     """The whole desk on recorded data: no key, no network."""
+    refuse_unknown(_symbols(given["symbols"]), given["scenario"])
     headless = given["headless"] or not sys.stdout.isatty()
     speed = given["speed"] or (DEMO_SPEED_HEADLESS if headless else DEMO_SPEED_SCREEN)
     overrides: dict[str, Any] = {
