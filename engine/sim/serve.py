@@ -193,8 +193,8 @@ def _options(argv: Sequence[str] | None) -> ServeOptions:
     parser.add_argument("--start-bar", type=int)
     parser.add_argument("--into-bar", type=float, dest="into_bar_s")
     given = vars(parser.parse_args(argv))
-    names = tuple(name for name in given.pop("symbols").split(",") if name)
-    symbols = ("all",) if names == ("all",) else tuple(name.upper() for name in names)
+    names = tuple(name.upper() for name in given.pop("symbols").split(",") if name)
+    symbols = ("all",) if names == ("ALL",) else names
     return ServeOptions(**{**given, "lenient": tuple(given["lenient"]), "symbols": symbols})
 
 
