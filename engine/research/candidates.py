@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.research.features import History, joined
+from engine.research.narrow import narrowed
 from engine.research.snapshots import BASE, Snapshots
 from strategies.evaluate import evaluate_one
 from strategies.model import BtcContext, Signal, StrategyId
@@ -51,8 +52,10 @@ def window_of(history: History, from_ms: int | None, to_ms: int | None) -> tuple
     return start, max(start, stop)
 
 
-def masks_of(history: History, settings: StrategySettings, names: Iterable[StrategyId]) -> dict[StrategyId, Mask]:
-    """For each strategy the 15m bars on whose close it could speak."""
+def masks_of(
+    history: History, settings: StrategySettings, names: Iterable[StrategyId], narrow: bool = True
+) -> dict[StrategyId, Mask]:
+    """For each strategy the 15m bars on whose close it could give a signal; without `narrow`, could say anything."""
     base = history.frames[BASE]
     closes_ms = base.open_time + base.tf_ms
     at_4h = joined(history.frames["4h"], closes_ms)
@@ -65,7 +68,10 @@ def masks_of(history: History, settings: StrategySettings, names: Iterable[Strat
         frame = history.frames[strategy.tf]
         mask = np.zeros(len(base), dtype=np.bool_)
         if len(frame):
-            screened = strategy.screen(frame, history.ind[strategy.tf], settings)
+            measured = history.ind[strategy.tf]
+            screened = strategy.screen(frame, measured, settings)
+            if narrow:
+                screened = narrowed(name, frame, measured, settings, screened)
             index = joined(frame, closes_ms)
             due = (index >= 0) & (frame.open_time[index] + frame.tf_ms == closes_ms)
             mask = due & screened[index]
@@ -82,9 +88,10 @@ def scan(
     settings: StrategySettings,
     names: Iterable[StrategyId] = ALL,
     window: tuple[int, int] | None = None,
+    narrow: bool = True,
 ) -> Scan:
-    """Evaluate every candidate of the window."""
-    masks = masks_of(history, settings, names)
+    """Evaluate every candidate of the window; with `narrow` off also those that can only be refused."""
+    masks = masks_of(history, settings, names, narrow)
     start, stop = window if window is not None else (0, len(history.frames[BASE]))
     found: list[Found] = []
     refused: Counter[str] = Counter()

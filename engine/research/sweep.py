@@ -1,0 +1,142 @@
+"""A grid over a folder: tasks of one cell and one symbol, on this machine's processes or on a Dask cluster.
+
+Finished cells are written down at once, so a sweep that was interrupted goes on where it stopped, and the same cell
+has the same fingerprint wherever it ran.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.research.backtest import Job, SymbolResult, run_symbol, trades_of
+from engine.research.fingerprint import fingerprint
+from engine.research.grid import Cell, applied, cell_id
+from engine.research.stats import summary
+from engine.research.trades import Trade
+
+Task = tuple[int, str]
+Done = tuple[Task, SymbolResult]
+
+
+class Runner(Protocol):
+    """Runs tasks somewhere and yields them as they finish."""
+
+    def __call__(self, jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Done]: ...
+
+
+class CellResult(msgspec.Struct, frozen=True):
+    """One cell of a sweep."""
+
+    id: str
+    cell: dict[str, Any]
+    trades: int
+    win_rate: float | None
+    profit_factor: float | None
+    expectancy_r: float | None
+    expectancy_ci95: tuple[float, float] | None
+    max_drawdown_r: float
+    fingerprint: str
+
+
+def sweep(
+    job: Job,
+    cells: Sequence[Cell],
+    runner: Runner,
+    kept: Path | None = None,
+    seen: Callable[[SymbolResult], None] = lambda _result: None,
+    skipped: Callable[[int], None] = lambda _cells: None,
+) -> list[CellResult]:
+    """Every cell, in the order given. Raises GridFault and DataFault; what had finished stays in `kept`."""
+    jobs = [applied(job, cell) for cell in cells]
+    ids = [cell_id(job, cell) for cell in cells]
+    finished = {one.id: one for one in _read(kept)} if kept is not None else {}
+    todo = [k for k, name in enumerate(ids) if name not in finished]
+    skipped(len(cells) - len(todo))
+    parts: dict[int, list[SymbolResult]] = {}
+    for (k, _), result in runner(jobs, [(k, symbol) for k in todo for symbol in job.symbols]):
+        seen(result)
+        parts.setdefault(k, []).append(result)
+        if len(parts[k]) == len(job.symbols):
+            done = _cell(ids[k], cells[k], jobs[k], parts.pop(k))
+            finished[done.id] = done
+            if kept is not None:
+                with kept.open("ab") as file:
+                    file.write(msgspec.json.encode(done) + b"\n")
+    return [finished[name] for name in ids]
+
+
+def cell_trades(jobs: Sequence[Job], runner: Runner, seen: Callable[[SymbolResult], None]) -> list[list[Trade]]:
+    """The closed trades of every job, for walk-forward."""
+    parts: list[list[SymbolResult]] = [[] for _ in jobs]
+    for (k, _), result in runner(jobs, [(k, symbol) for k, job in enumerate(jobs) for symbol in job.symbols]):
+        seen(result)
+        parts[k].append(result)
+    return [trades_of(sorted(part, key=lambda result: result.symbol)) for part in parts]
+
+
+def here(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Done]:
+    """One after the other, in this process."""
+    for k, symbol in tasks:
+        yield (k, symbol), run_symbol(jobs[k], symbol)
+
+
+def processes(workers: int) -> Runner:
+    """On this machine's cores."""
+
+    def runner(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Done]:
+        if workers == 1:
+            yield from here(jobs, tasks)
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            running = {pool.submit(run_symbol, jobs[k], symbol): (k, symbol) for k, symbol in tasks}
+            try:
+                for future in as_completed(running):
+                    yield running[future], future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    return runner
+
+
+def cluster(url: str) -> Runner:
+    """On a Dask cluster; its workers see the same files under the same paths. Raises OSError when it is not there."""
+    from distributed import Client  # noqa: PLC0415 - an extra
+    from distributed import as_completed as finished  # noqa: PLC0415
+
+    def runner(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Done]:
+        with Client(url) as client:
+            running = {client.submit(run_symbol, jobs[k], symbol, pure=False): (k, symbol) for k, symbol in tasks}
+            for future in finished(list(running)):
+                yield running[future], future.result()
+
+    return runner
+
+
+def _cell(name: str, cell: Cell, job: Job, results: Iterable[SymbolResult]) -> CellResult:
+    trades = trades_of(sorted(results, key=lambda result: result.symbol))
+    found = summary(trades)
+    return CellResult(
+        name, dict(cell), found.trades, found.win_rate, found.profit_factor, found.expectancy_r,
+        found.expectancy_ci95, found.max_drawdown_r, fingerprint(trades, job.settings, job.exits, job.fees),
+    )  # fmt: skip
+
+
+def _read(kept: Path) -> list[CellResult]:
+    """Cells finished before; a last line cut off by an interruption is done again."""
+    found: list[CellResult] = []
+    if not kept.is_file():
+        return found
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(msgspec.convert(json.loads(line), CellResult))
+        except (json.JSONDecodeError, msgspec.ValidationError):
+            continue
+    return found
