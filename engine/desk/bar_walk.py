@@ -49,8 +49,8 @@ class BarWalk:
     async def begin(self) -> None:
         """Remember, before anything is loaded, up to when open trades were watched. Raises StoreError."""
         held = {position.plan.symbol for position in self._floor.keeper.positions()}
-        for symbol, open_ms in (await self._queries.newest_opens(sorted(held), BASE)).items():
-            self._seen_ms[symbol] = open_ms + BAR_MS
+        for symbol, (_, newest_ms) in (await self._queries.ends(sorted(held), BASE)).items():
+            self._seen_ms[symbol] = newest_ms + BAR_MS
 
     async def catch_up(self, symbol: str) -> None:
         """Walk everything followed on a symbol over the bars that closed while nobody looked."""

@@ -113,14 +113,20 @@ class HistoryLoader:
         raise AssertionError("the last try returns")
 
     async def weights(self, symbols: Sequence[str], listed_ms_of: Callable[[str], int]) -> dict[str, int]:
-        """Request weight each symbol will take, judged by its newest stored bar: a forecast, not a count of holes."""
-        newest = await self._queries.newest_opens(symbols, BASE)
-        return {symbol: self._weight(symbol, listed_ms_of(symbol), newest.get(symbol)) for symbol in symbols}
+        """Request weight each symbol will take by the ends of what is stored; a forecast, not a count of holes."""
+        ends = await self._queries.ends(symbols, BASE)
+        first_ever = {row.symbol: row.to_ms for row in await self._queries.gaps((BEFORE_LISTING,), tf=BASE)}
+        return {
+            symbol: self._weight(symbol, max(listed_ms_of(symbol), first_ever.get(symbol, 0)), ends.get(symbol))
+            for symbol in symbols
+        }
 
-    def _weight(self, symbol: str, listed_ms: int, newest_ms: int | None) -> int:
-        now_ms = self._clock.now_ms()
-        if newest_ms is not None and newest_ms >= now_ms - FOLD_BACK_MS:
-            return cost((now_ms - newest_ms) // TIMEFRAME_MS[BASE] - 1)
+    def _weight(self, symbol: str, listed_ms: int, ends: Span | None) -> int:
+        now_ms, step = self._clock.now_ms(), TIMEFRAME_MS[BASE]
+        start_ms, end_ms = expected_span(now_ms, step, self._history_ms[BASE], listed_ms)
+        # Bars of the stream alone, as a symbol has them that was never loaded, do not make a history.
+        if ends is not None and ends[0] <= start_ms + DAY_MS and ends[1] >= now_ms - FOLD_BACK_MS:
+            return cost((end_ms - ends[1]) // step - 1)
         weight = 0
         for tf, history_ms in self._history_ms.items():
             step = TIMEFRAME_MS[tf]

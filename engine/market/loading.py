@@ -120,10 +120,12 @@ class Loading:
         """Say what the symbols that wait will cost, before they are loaded."""
         if not self._unforeseen:
             return
-        self._unforeseen, self._began_ms = False, self._clock.now_ms()
+        self._unforeseen = False
         waiting = self._coordinator.members(Place.PENDING)
         if not waiting:
             return
+        if self._began_ms is None:
+            self._began_ms = self._clock.now_ms()
         weights = await self._loader.weights(waiting, self._listed_ms_of)
         forecast = self.meter.expect(weights, self._budget.ceiling(Lane.BACKGROUND))
         log.info("load_forecast", text=forecast.text, symbols=forecast.symbols, weight=forecast.weight,

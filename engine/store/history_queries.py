@@ -57,13 +57,20 @@ class HistoryQueries:
             lambda connection: [SeriesSpan(*found) for found in connection.execute(statement)]
         )
 
-    async def newest_opens(self, symbols: Iterable[str], tf: str) -> dict[str, int]:
-        """Open time of the newest stored bar of each of these symbols that has one."""
-        newest = select(func.max(Candles.open_time)).where(Candles.symbol == bindparam("symbol"), Candles.tf == tf)
+    async def ends(self, symbols: Iterable[str], tf: str) -> dict[str, tuple[int, int]]:
+        """Open times of the oldest and the newest stored bar of each of these symbols that has one."""
+        here = (Candles.symbol == bindparam("symbol"), Candles.tf == tf)
+        # One end at a time is a step down the index; both at once would be a walk over all bars.
+        oldest, newest = (select(end(Candles.open_time)).where(*here) for end in (func.min, func.max))
 
-        def work(connection: Connection) -> dict[str, int]:
-            found = {symbol: connection.execute(newest, {"symbol": symbol}).scalar() for symbol in symbols}
-            return {symbol: at for symbol, at in found.items() if at is not None}
+        def work(connection: Connection) -> dict[str, tuple[int, int]]:
+            found: dict[str, tuple[int, int]] = {}
+            for symbol in symbols:
+                named = {"symbol": symbol}
+                first = connection.execute(oldest, named).scalar()
+                if first is not None:
+                    found[symbol] = (first, connection.execute(newest, named).scalar_one())
+            return found
 
         return await self._reader.run(work)
 

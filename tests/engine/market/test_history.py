@@ -57,6 +57,15 @@ def test_the_forecast_of_a_restart_counts_only_what_was_missed(tmp_path: Path) -
     play(later, url=url, now_ms=T0 + 6 * HOUR)
 
 
+def test_bars_of_the_stream_alone_are_not_taken_for_a_history() -> None:
+    async def act(room: Room) -> None:
+        recent = [room.exchange.bar("BTCUSDT", "15m", T0 - n * M15) for n in (3, 2, 1)]
+        await room.fetcher.store("BTCUSDT", "15m", recent)
+        assert await room.loader.weights(["BTCUSDT"], lambda _symbol: 0) == {"BTCUSDT": 52}
+
+    play(act, settings=HistorySettings())
+
+
 def test_months_of_the_archive_cost_no_weight() -> None:
     class Shelf:
         async def parts(self, symbol: str, tf: str, start_ms: int, end_ms: int) -> AsyncIterator[list[Bar]]:
