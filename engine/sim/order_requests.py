@@ -17,6 +17,7 @@ from engine.sim.venue import Venue
 
 _BATCH, _CANCEL_BATCH, _MAX_MODIFIED = 5, 10, 10_000
 _DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
+_NUMBER_LISTS = ("orderIdList", "orderidlist")  # clients in use write it either way
 
 
 class OrderRequests:
@@ -103,8 +104,8 @@ class OrderRequests:
         """Up to ten orders, named by number or by client id."""
         symbol = params.required("symbol")
         self._venue.rules(symbol)
-        by_number = params.text("orderIdList") is not None
-        names = params.rows("orderIdList" if by_number else "origClientOrderIdList")
+        by_number = next((name for name in _NUMBER_LISTS if params.text(name) is not None), None)
+        names = params.rows(by_number or "origClientOrderIdList")
         if not 0 < len(names) <= _CANCEL_BATCH:
             raise refuse(-4082)
         key = "orderId" if by_number else "origClientOrderId"

@@ -226,8 +226,9 @@ class PublicAnswers:
             first = open_time(last, interval) - (limit - 1) * length
             first = first - 2 * length if interval == "1M" else first
             return list(candles(lane, interval, max(first, 0), last, now))[-limit:]
+        start = max(start, lane.origin_ms - length)
         last = min(end if end is not None else now, now, start + limit * length + length)
-        return list(candles(lane, interval, max(start, lane.origin_ms - length), last, now))[:limit]
+        return list(candles(lane, interval, start, last, now))[:limit]
 
     def _pair(self, params: Params) -> Lane:
         lane = self._market.lanes.get(params.required("pair"))
