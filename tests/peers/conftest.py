@@ -1,0 +1,19 @@
+"""One served exchange for each program that visits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.peers import Peer
+from tests.support.simulator import available, simulator
+
+
+@pytest.fixture(scope="module")
+def peer() -> Iterator[Peer]:
+    if not available():
+        pytest.skip("there is no simulator in this checkout")
+    # At speed 1 the exchange's clock is the machine's, so programs sign without knowing about it.
+    with simulator("--symbols", "BTCUSDT,ETHUSDT,SOLUSDT", "--control") as ready:
+        yield Peer(ready)
