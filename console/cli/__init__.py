@@ -45,6 +45,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "db": ("console.cli.store", "db"),
     "sim": ("console.cli.sim", "sim"),
     "backtest": ("console.cli.research", "backtest"),
+    "validate": ("console.cli.validate", "validate"),
+    "sweep": ("console.cli.sweep", "sweep"),
     "completion": ("console.cli.completion", "completion"),
 }
 

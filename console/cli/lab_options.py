@@ -132,3 +132,13 @@ def _check_strategies(names: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             raise CommandFailed(Exit.USAGE, f"no strategy {name!r}", name="usage", hint=f"one of {', '.join(known)}")
+
+
+def read_yaml(file: Path) -> Any:
+    """A decoded YAML file; what is wrong with it ends the command."""
+    import yaml
+
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CommandFailed(Exit.USAGE, f"not YAML: {error}", name="bad_grid", where=str(file)) from error
