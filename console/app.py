@@ -86,6 +86,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         """Keys that belong to the time before a dialog could be read never reach it."""
         if (
             isinstance(event, events.Key | events.Paste)
+            and self.screen_stack
             and isinstance(self.screen, Dialog)
             and self.screen.too_early(event)
         ):
@@ -120,6 +121,8 @@ class PerpdeckApp(App[None], inherit_bindings=False):
 
         Nothing is drawn into a terminal that has stopped reading.
         """
+        if not self.screen_stack:
+            return  # on the way out
         hanging = self.meter is not None and not self.governor.may_paint(self.meter.hanging_ms())
         if hanging:
             self._hung = True

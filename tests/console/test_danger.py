@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual import events
 
 from console.actions import TABLE, Danger
 from console.app import PerpdeckApp
@@ -241,3 +242,16 @@ async def test_ticket_is_whole_on_a_small_screen(size: tuple[int, int]) -> None:
         text = "\n".join(text_frame(app))
         for words in ("expires 06:12", "risk", "0.083", "Enter approve", "Esc back"):
             assert words in text
+
+
+async def test_key_stamped_before_the_dialog_stood_is_thrown_away_however_late_it_arrives() -> None:
+    async with console() as (app, pilot, port):
+        await pilot.press("a")
+        await opened(pilot, app)
+        late = events.Key("enter", "\r")
+        late.time -= 60.0
+        app.post_message(late)
+        await settle(pilot, app)
+        assert port.acted() == []
+        await pilot.press("enter")
+        await until(pilot, port.acted)
