@@ -45,6 +45,13 @@ def test_every_line_of_the_default_file_that_sets_something_can_be_explained() -
         ("console: {bell: 1}\n", 1, 11, "console.bell", "expected true or false, was 1"),
         ("risk: {max_open: true}\n", 1, 8, "risk.max_open", "expected a whole number 1 or more, was True"),
         ("risk: {risk_pct: 2, max_open_risk_pct: 1}\n", 1, 8, "risk.risk_pct", "one trade would exceed"),
+        (
+            "venue: live\nstrategies: {measures: {flow: {estimate: close_location}}}\n",
+            2,
+            32,
+            "strategies.measures.flow.estimate",
+            "is for research",
+        ),
         ("exits: {tp1_share: 0.7}\n", 0, 0, "exits.tp2_share", "a runner must be left"),
     ],
 )

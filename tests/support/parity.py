@@ -15,7 +15,7 @@ from strategies.settings import StrategySettings
 from tests.support.bundled import bar_of, fill
 from tests.support.replay import BtcHistory, History
 
-ZONES_EVERY_MS = 4 * 3_600_000
+ZONES_EVERY_MS = 7 * 3_600_000
 NEAR = 1e-9
 
 
