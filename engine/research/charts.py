@@ -17,7 +17,7 @@ def curve(values: Sequence[float], height: int = 220, *, fill: str = "", colour:
     if len(values) < 2:
         return "<p>too few trades for a picture</p>"
     shown = _thinned(values, points)
-    low, high = min(0.0, min(shown)), max(0.0, max(shown))
+    low, high = min(0.0, *shown), max(0.0, *shown)
     span = (high - low) or 1.0
 
     def at(k: int, value: float) -> str:
@@ -81,7 +81,7 @@ def candles(
     step = WIDTH / n
 
     def y(price: float) -> float:
-        return (high - price) / span * (height - 8) + 4
+        return float(high - price) / span * (height - 8) + 4
 
     parts = [
         f'<rect x="0" width="{WIDTH}" y="{y(min(top, high)):.1f}" '

@@ -14,10 +14,14 @@ from engine.research.data import read_tape
 from engine.research.result import Result
 from engine.research.stats import HOUR_MS, equity_r
 from engine.research.trades import Trade, in_order
+from strategies.indicators import true_average
+from strategies.model import Candles
+from strategies.zones.v2 import build_v2
 
 PICTURED: Final = 60  # trades with a picture: the best, the worst and some between
 LISTED: Final = 2000
 BEFORE, AFTER = 48, 12  # bars around a trade
+WARM: Final = 400  # bars that the ATR of its zones reads
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 STYLE: Final = """
 :root{color-scheme:light}body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:900px;color:#30343a;
@@ -159,11 +163,19 @@ def _pictures(result: Result, trades: Sequence[Trade]) -> str:
             levels = [("entry", trade.entry, charts.INK), ("stop", trade.stop, charts.DOWN)]
             r0 = abs(trade.entry - trade.stop)
             levels.append(("TP1", trade.entry + trade.side * r0, charts.UP))
-            zone = (min(trade.entry, trade.stop), max(trade.entry, trade.stop), charts.DOWN)
             marks = [(trade.entry_ms, trade.entry, charts.LINE), (trade.exit_ms, trade.exit, charts.INK)]
             pictures.append((trade.entry_ms, f"<details><summary>{escape(_line(trade))}</summary>"
-                             + charts.candles(window, levels, marks, (zone,)) + "</details>"))  # fmt: skip
+                             + charts.candles(window, levels, marks, _zones(bars, trade)) + "</details>"))  # fmt: skip
     return "<p>Pictures of the best, the worst and some between:</p>" + "".join(text for _, text in sorted(pictures))
+
+
+def _zones(bars: Candles, trade: Trade) -> list[tuple[float, float, str]]:
+    """The simple zones as they stood at the signal."""
+    known = bars.upto(trade.signal_ms)
+    known = known.slice(max(0, len(known) - WARM), len(known))
+    atr = true_average(known.high, known.low, known.close)
+    zones = build_v2(trade.symbol, known, atr).zones
+    return [(zone.low, zone.high, charts.UP if zone.kind == "S" else charts.DOWN) for zone in zones]
 
 
 def _line(trade: Trade) -> str:

@@ -1,0 +1,170 @@
+"""The laboratory on the command line: shapes, files and exit codes of the contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.cli import main
+from engine.desk.measured import Measured
+from tests.support.laboratory import folder_of, write_candles
+from tests.support.series import walk
+
+pa = pytest.importorskip("pyarrow", reason="reading Parquet needs the research extra")
+
+KEYS = {
+    "symbols", "from", "to", "bars", "wall_s", "bars_per_s", "costs", "trades", "win_rate", "profit_factor",
+    "expectancy_r", "max_drawdown_r", "profit_factor_ci95", "random_entry_profit_factor", "fingerprint", "by_strategy",
+}  # fmt: skip
+ROW = {
+    "symbol", "strategy", "side", "signal_time", "entry_time", "exit_time", "entry", "stop", "exit", "r_net", "reason",
+}  # fmt: skip
+FAST = ("--strategy", "action_price", "--set", "strategies.action_price.room_r=0", "--workers", "1", "--no-minutes")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(tmp_path_factory.mktemp("cli"), ("AAAUSDT", "BTCUSDT"), bars=6000)
+
+
+def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, *args: str) -> tuple[int, Any, str]:
+    code = main([*args, "--json", "--home", str(tmp_path)])
+    said = capsys.readouterr()
+    return code, json.loads(said.out), said.err
+
+
+def test_backtest_prints_and_writes_what_the_contract_says(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trades, page = tmp_path / "trades.jsonl", tmp_path / "page.html"
+    code, row, _ = call(capsys, tmp_path, "backtest", "--data", str(folder), *FAST,
+                        "--trades", str(trades), "--report", str(page))  # fmt: skip
+    assert code == 0
+    assert row.keys() >= KEYS
+    assert row["bars"] == 12_000
+    assert row["trades"] > 0
+    assert list(row["by_strategy"]) == ["action_price"]
+    assert {"trades", "win_rate", "profit_factor", "expectancy_r"} <= row["by_strategy"]["action_price"].keys()
+    assert row["fingerprint"].startswith("sha256:")
+    lines = [json.loads(line) for line in trades.read_text().splitlines()]
+    assert len(lines) == row["trades"]
+    assert all(line.keys() == ROW for line in lines)
+    assert lines == sorted(lines, key=lambda line: (line["entry_time"], line["symbol"], line["strategy"]))
+    assert sum(line["r_net"] for line in lines) == pytest.approx(row["net_r"])
+    text = page.read_text()
+    assert "<svg" in text
+    assert row["fingerprint"] in text
+    assert "http" not in text  # nothing is loaded from elsewhere
+
+
+def test_people_get_a_summary(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backtest", "--data", str(folder), *FAST, "--home", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "action_price" in said
+    assert "random entries" in said
+
+
+@pytest.mark.parametrize(
+    ("args", "name"),
+    [
+        (("--symbols", "NOPEUSDT"), "usage"),
+        (("--strategy", "nope"), "usage"),
+        (("--from", "2026-02-01", "--to", "2026-01-01"), "usage"),
+        (("--from", "yesterday"), "usage"),
+        (("--taker-bps", "-1"), "usage"),
+        (("--set", "strategies.action_price.nope=1"), "config"),
+    ],
+)
+def test_impossible_questions_end_with_2(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], name: str
+) -> None:
+    code, value, said = call(capsys, tmp_path, "backtest", "--data", str(folder), *args)
+    assert code == 2
+    assert value["error"]["code"] == name
+    assert said.count("\n") == 1
+
+
+def test_a_bad_file_ends_with_2_and_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_candles(tmp_path / "d" / "AAAUSDT.parquet", walk(1, 40), volume=["x"] * 40)
+    code, value, _ = call(capsys, tmp_path, "backtest", "--data", str(file.parent))
+    assert code == 2
+    assert value["error"]["where"] == str(file)
+    assert "volume" in value["error"]["message"]
+
+
+def test_a_bad_bar_is_named_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    candles = walk(1, 3000)
+    low = candles.low.copy()
+    low[700] = -1.0
+    folder = write_candles(tmp_path / "d" / "AAAUSDT.parquet", candles, low=low).parent
+    code, row, said = call(capsys, tmp_path, "backtest", "--data", str(folder), *FAST)
+    assert (code, row["bars_dropped"], row["bars"]) == (0, 1, 2999)
+    assert "AAAUSDT.parquet: row 700" in said
+
+
+def test_validate_lookahead_says_what_was_compared(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, value, _ = call(capsys, tmp_path, "validate", "lookahead", "--data", str(folder), *FAST[:-1],
+                          "--symbols", "AAAUSDT", "--cuts", "1")  # fmt: skip
+    assert code == 0
+    assert value["ok"]
+    assert value["compared"]["indicator"] > 0
+
+
+def test_validate_warmup_shrinks_with_history(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, value, _ = call(capsys, tmp_path, "validate", "warmup", "--data", str(folder), "--symbols", "AAAUSDT")
+    assert code == 0
+    rows = {(row["tf"], row["name"]): row["by_bars"] for row in value["rows"]}
+    assert rows["15m", "ema200"]["500"] is None  # absent before 800 bars
+    assert rows["15m", "ema200"]["2000"] < rows["15m", "ema200"]["800"] < 0.5
+    assert rows["15m", "rsi"]["2000"] < 1e-6
+
+
+def test_validate_significance_counts_trials(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, value, _ = call(capsys, tmp_path, "validate", "significance", "--data", str(folder), *FAST[:-1],
+                          "--sets", "10", "--trials", "20")  # fmt: skip
+    assert code == 0
+    assert value["random_sets"] == 10
+    assert value["p_value_of_best"] >= value["p_value"]
+
+
+def test_sweep_goes_on_and_is_the_same_again(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = tmp_path / "grid.yaml"
+    grid.write_text("parameters:\n  exits.trail_atr: [1.2, 2.0]\n  strategies.action_price.room_r: [0.0]\n")
+    ask = ("sweep", str(grid), "--data", str(folder), "--strategy", "action_price", "--workers", "1")
+    _, first, _ = call(capsys, tmp_path, *ask)
+    kept = grid.with_suffix(".results.jsonl")
+    lines = kept.read_text().splitlines()
+    assert len(lines) == first["trials"] == 2
+    kept.write_text(lines[0] + "\n" + lines[1][:40])  # interrupted while the second was written
+    _, again, said = call(capsys, tmp_path, *ask)
+    assert again == first
+    assert "1 of 2 cells" in said
+    code, row, _ = call(capsys, tmp_path, "backtest", "--data", str(folder), *FAST[:-1])
+    assert code == 0
+    cell = next(one for one in first["cells"] if one["cell"]["exits.trail_atr"] == 1.2)
+    assert cell["fingerprint"] == row["fingerprint"]
+
+
+@pytest.mark.parametrize("text", ["parameters: {}", "parameters: {nope.x: [1]}", "[", "parameters: {exits.nope: [1]}"])
+def test_a_bad_grid_ends_with_2(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(text)
+    code, value, _ = call(capsys, tmp_path, "sweep", str(grid), "--data", str(folder))
+    assert code == 2
+    assert value["error"]["where"] == str(grid)
+
+
+def test_calibration_writes_only_when_asked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ("validate", "calibration", "--data", str(folder), *FAST[:-1])
+    code, value, _ = call(capsys, tmp_path, *ask)
+    assert code == 0
+    assert not (tmp_path / "measured.json").exists()
+    call(capsys, tmp_path, *ask, "--write-measured")
+    assert isinstance(Measured.read(tmp_path), Measured)
+    assert (tmp_path / "measured.json").exists()
+    assert json.loads((tmp_path / "measured.json").read_text()) == value["buckets"]
