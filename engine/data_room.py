@@ -24,6 +24,7 @@ from engine.exchange.instance import instance_name
 from engine.exchange.limits import Lane
 from engine.exchange.transport import AiohttpTransport
 from engine.exchange.venue import Venue, venue_for
+from engine.log import open_logs
 from engine.market.archive import Archive
 from engine.market.candles import CandlePanels
 from engine.market.fetch import BarFetcher
@@ -127,6 +128,8 @@ async def opened(settings: Settings, home: Path, days: int | None = None) -> Asy
     migrate(url, "history")
     async with AsyncExitStack() as stack:
         room = DataRoom(settings, venue, url)
+        # Not among the engine's: two processes would rotate one file.
+        stack.callback(open_logs(home / "logs" / "data", settings.log.level, settings.log.keep_days, room.clock))
         await room.journal.open()
         stack.push_async_callback(room.journal.close)
         stack.push_async_callback(room.close)

@@ -1,7 +1,7 @@
 """The whole market on one engine: cold start, warm restart, steady state, and a day of exchange time. Prints figures.
 
-Run as `python -m tests.bench.breadth [--symbols all] [--load-speed 10] [--day-hours 24] [--day-speed 120] [--skip-day]`. It serves an
-exchange, ends by itself, and says for each promise whether it held; the exit code is the number that did not.
+Run as `python -m tests.bench.breadth [--symbols all] [--load-speed 10] [--day-hours 24] [--day-speed 120]`. It serves
+an exchange, ends by itself, and says for each promise whether it held; the exit code is the number that did not.
 """
 
 from __future__ import annotations
