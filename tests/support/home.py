@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -103,6 +104,16 @@ class Home:
                 raise AssertionError(f"{what}: not within {timeout_s:g} s; last answer {answer!r}")
             time.sleep(POLL_S)
         return answer
+
+    def set_speed(self, speed: float) -> None:
+        """Make the embedded exchange run at this many seconds per second."""
+        exchange = self.exchange
+        assert exchange is not None
+        body = json.dumps({"speed": speed}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{exchange['rest']}/sim/speed", body, headers)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            assert answer.status == 200
 
     # -- what runs, what was kept --------------------------------------------------------------------------------------
 
