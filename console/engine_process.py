@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from console.cli.failure import CommandFailed, Exit
 from console.cli.seat import actor, command_id
+from console.drills import Score, keep, play
 from console.pocket import add_telegram
 from console.story import tell_story
 from engine.build import build_engine
@@ -47,6 +49,27 @@ def run_inline(loaded: Loaded, home: Path, options: ConsoleOptions) -> int:
     """Engine and screen on one loop; leaving the screen stops both."""
     with _locked(home):
         return asyncio.run(_inline(loaded, home, options))
+
+
+def run_drill(loaded: Loaded, home: Path, name: str, for_s: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run one drill in this process; its score as plain data."""
+    with _locked(home):
+        score = asyncio.run(_drill(loaded, home, name, for_s, say))
+    keep(home, score)
+    value: dict[str, Any] = msgspec.to_builtins(score)
+    return value
+
+
+async def _drill(loaded: Loaded, home: Path, name: str, for_s: float, say: Callable[[str], None]) -> Score:
+    engine = await _built(loaded, home, record=False)
+    _obey_signals(engine)
+    running = asyncio.create_task(engine.run())
+    try:
+        return await play(engine, name, for_s, say)
+    finally:
+        engine.stop("the drill is over")
+        await running
+        stop_exchange(home)
 
 
 async def _headless(

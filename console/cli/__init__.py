@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "telegram": ("console.cli.telegram", "telegram"),
     "data": ("console.cli.data", "data"),
     "db": ("console.cli.store", "db"),
+    "drill": ("console.cli.drills", "drill"),
     "sim": ("console.cli.sim", "sim"),
     "backtest": ("console.cli.research", "backtest"),
     "validate": ("console.cli.validate", "validate"),

@@ -1,0 +1,97 @@
+"""A drill: the desk on the embedded exchange while one thing goes wrong, and a score of how it came through."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.port.commands import Done, Query, Reconcile
+
+if TYPE_CHECKING:
+    from engine.runtime import Engine
+
+FILE_NAME = "drills.json"
+NAKED_LIMIT_MS = 2000.0
+CALM_S = 5.0
+
+
+class Score(msgspec.Struct, frozen=True):
+    """How a drill went. `passed` needs all of them: never naked too long, nothing doubled, we and the exchange agree."""
+
+    drill: str
+    passed: bool
+    naked_ms_max: float
+    orders_doubled: int
+    state_equal: bool
+    differences: int
+    net_usdt: float
+    entries: int
+    trades_closed: int
+    wall_s: float
+
+
+async def play(engine: Engine, drill: str, seconds: float, say: Callable[[str], None]) -> Score:
+    """Let an engine in mode auto live through a drill for so long, then a moment of calm, and score it."""
+    await engine.opened.wait()
+    parts = engine.parts
+    started_ms, equity = parts.clock.mono_ms(), parts.floor.facts.equity
+    say(f"drill {drill}: {seconds:g} s")
+    await asyncio.sleep(seconds)
+    await parts.floor.keeper.quiet()
+    await asyncio.sleep(CALM_S)
+    differences = await _differences(engine)
+    summary = await _summary(engine)
+    orders = await parts.queries.orders()
+    entries = Counter(order.signal_id for order in orders if order.leg == "e" and order.filled > 0)
+    doubled = sum(count - 1 for count in entries.values() if count > 1)
+    await parts.floor.facts.refresh()
+    naked = float(summary["naked_ms_max"])
+    equal = differences == 0
+    return Score(
+        drill=drill, passed=naked <= NAKED_LIMIT_MS and not doubled and equal, naked_ms_max=naked,
+        orders_doubled=doubled, state_equal=equal, differences=differences,
+        net_usdt=float(parts.floor.facts.equity - equity), entries=len(entries),
+        trades_closed=int(summary["trades_closed"]), wall_s=round((parts.clock.mono_ms() - started_ms) / 1000, 1),
+    )  # fmt: skip
+
+
+def keep(home: Path, score: Score) -> None:
+    """Remember the newest score of each drill."""
+    kept = {one.drill: one for one in read(home)}
+    kept[score.drill] = score
+    (home / FILE_NAME).write_bytes(msgspec.json.encode(list(kept.values())))
+
+
+def read(home: Path) -> list[Score]:
+    """Scores so far; none when there is no file or it cannot be read."""
+    try:
+        return msgspec.json.decode((home / FILE_NAME).read_bytes(), type=list[Score])
+    except (OSError, msgspec.MsgspecError):
+        return []
+
+
+async def _differences(engine: Engine) -> int:
+    """Rows that remain between us and the exchange, looked at again where something was just moving."""
+    rows = 0
+    for attempt in range(5):
+        reply = await engine.port.submit(Reconcile(id=f"drill-{attempt}", actor="drill"))
+        if isinstance(reply, Done):
+            rows = len(json.loads(reply.data)["rows"])
+            if not rows:
+                return 0
+        await asyncio.sleep(1.0)
+    return rows
+
+
+async def _summary(engine: Engine) -> dict[str, Any]:
+    reply = await engine.port.submit(Query(id="drill-summary", actor="drill", what="summary"))
+    value: dict[str, Any] = (
+        json.loads(reply.data) if isinstance(reply, Done) else {"naked_ms_max": 0, "trades_closed": 0}
+    )
+    return value
