@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 MAX_LENGTH: Final = 36
@@ -54,6 +55,7 @@ def client_id(prefix: str, key: str, leg: str, attempt: int) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)
 def parse(name: str) -> OrderName | None:
     """What a client id says, or None when it is not one of ours."""
     match = _SHAPE.match(name)

@@ -34,7 +34,7 @@ from engine.trading.inputs import (
 )
 from engine.trading.intents import AnyIntent, AskExchange, PlaceEntry, Tell
 from engine.trading.order import Order, Phase, advance, cancel_failed, declined, filled_to, gone, lost, missing
-from engine.trading.position_state import Position, Tally, keep, name_next
+from engine.trading.position_state import Position, Tally, keep, name_next, recount
 
 _ENTRY_ATTEMPTS = 2
 _ENTRY_DRIFT_R = 0.25
@@ -42,6 +42,14 @@ _ENTRY_DRIFT_R = 0.25
 
 def note(position: Position, event: AnyInput) -> list[AnyIntent]:
     """Join one input into `position`, which is the caller's own copy; returns what follows from it at once."""
+    orders, tallies = position.orders, position.tallies
+    intents = _note(position, event)
+    if position.orders is not orders or position.tallies is not tallies:
+        recount(position)
+    return intents
+
+
+def _note(position: Position, event: AnyInput) -> list[AnyIntent]:
     match event:
         case OrderSeen(order=seen):
             return _note_order(position, seen, event.mono_ms)
@@ -66,10 +74,10 @@ def note(position: Position, event: AnyInput) -> list[AnyIntent]:
                 keep(position, cancel_failed(order))
                 closing.on_cancel_failed(position, event.mono_ms)
         case PriceMoved() | BarClosed():
-            _note_price(position, event)
+            note_price(position, event)
         case StretchMissed(low=low, high=high, open_ms=open_ms):
             if position.state in ("open", "closing") and open_ms >= position.opened_ms:
-                _excursion(position, low, high, open_ms)
+                excursion(position, low, high, open_ms)
         case FundingPaid(amount=amount, id=key):
             if key not in position.fundings:
                 position.fundings = position.fundings | {key}
@@ -132,9 +140,10 @@ def _note_fill(position: Position, fill: Fill) -> list[AnyIntent]:
     position.tallies = {**position.tallies, key: tally}
     if (order := position.orders.get(key)) is not None:
         keep(position, filled_to(order, tally.quantity))
+    recount(position)
     if name is not None and name.leg == client_ids.ENTRY:
         position.opened_ms = min(position.opened_ms or fill.at_ms, fill.at_ms)
-    _excursion(position, float(fill.price), float(fill.price), fill.at_ms)
+    excursion(position, float(fill.price), float(fill.price), fill.at_ms)
     return []
 
 
@@ -172,7 +181,8 @@ def _note_missing(position: Position, name: str, now_ms: int) -> list[AnyIntent]
     return [place_entry(position)]
 
 
-def _note_price(position: Position, event: PriceMoved | BarClosed) -> None:
+def note_price(position: Position, event: PriceMoved | BarClosed) -> None:
+    """Keep the price that triggers stops, and the excursions."""
     if isinstance(event, BarClosed):
         position.mark, position.walked_ms = event.close, event.now_ms
         low, high, at_ms = event.low, event.high, event.open_ms
@@ -181,7 +191,7 @@ def _note_price(position: Position, event: PriceMoved | BarClosed) -> None:
         position.mark = low = high = event.last if by_last and event.last is not None else event.mark
         at_ms = event.now_ms
     if position.state in ("open", "closing"):
-        _excursion(position, low, high, at_ms)
+        excursion(position, low, high, at_ms)
 
 
 def _note_close(position: Position, event: CloseAsked) -> list[AnyIntent]:
@@ -209,10 +219,12 @@ def _note_flat(position: Position, price: Decimal) -> None:
         seen = position.tallies.get(order.client_id, Tally()).quantity
         if order.filled != seen:
             keep(position, replace(order, filled=seen))
+    recount(position)
     if (left := position.exposure) > 0:
         position.vanished += left
         position.vanished_price = price
         position.close_reason = position.close_reason or "vanished"
+        recount(position)
 
 
 def _note_quantity(position: Position, quantity: Decimal, now_ms: int) -> list[AnyIntent]:
@@ -221,11 +233,13 @@ def _note_quantity(position: Position, quantity: Decimal, now_ms: int) -> list[A
         return []
     position.adjusted += quantity - ours
     position.relay = True
+    recount(position)
     told = QuantityDiffered(ours=ours, exchange=quantity, **identity(position, now_ms))
     return [Tell(event=told)]
 
 
-def _excursion(position: Position, low: float, high: float, at_ms: int) -> None:
+def excursion(position: Position, low: float, high: float, at_ms: int) -> None:
+    """Keep the best and the worst price since the entry."""
     if not position.entered.quantity:
         return
     best, worst = (high, low) if position.plan.side > 0 else (low, high)

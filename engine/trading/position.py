@@ -12,13 +12,14 @@ from decimal import Decimal
 
 from engine.trading import client_ids, closing, protection, targets, trailing
 from engine.trading.announce import announce
-from engine.trading.inputs import AnyInput, BarClosed, FillSeen, OrderSeen, PriceMoved
-from engine.trading.intake import note, place_entry
+from engine.trading.inputs import AnyInput, BarClosed, FillSeen, OrderSeen, PriceMoved, Ticked
+from engine.trading.intake import note, note_price, place_entry
 from engine.trading.intents import AnyIntent
 from engine.trading.order import Order, filled_to
 from engine.trading.plan import PositionPlan
-from engine.trading.position_state import Position, Tally, keep, name_next
+from engine.trading.position_state import Position, Tally, keep, name_next, recount
 from engine.trading.progress import advance_stage, conclude
+from engine.trading.steady import steady_until_ms
 
 __all__ = ["Position", "adopt_foreign", "begin", "step"]
 
@@ -37,12 +38,17 @@ def adopt_foreign(plan: PositionPlan, quantity: Decimal, entry_price: Decimal, n
     keep(position, filled_to(entry, quantity))
     position.tallies = {name: Tally(quantity, quantity * entry_price, first_ms=now_ms, last_ms=now_ms)}
     position.best = position.worst = float(entry_price)
+    recount(position)
     return position
 
 
 def step(position: Position, event: AnyInput) -> tuple[Position, list[AnyIntent]]:
     """Note what happened, then say what is wanted. The given position is left as it was."""
     after = copy.copy(position)
+    if event.now_ms < position.steady_until_ms and isinstance(event, PriceMoved | BarClosed | Ticked):
+        if not isinstance(event, Ticked):
+            note_price(after, event)
+        return after, []
     now_ms, mono_ms = event.now_ms, event.mono_ms
     intents = note(after, event)
     intents += advance_stage(after, event)
@@ -59,8 +65,11 @@ def step(position: Position, event: AnyInput) -> tuple[Position, list[AnyIntent]
     intents += conclude(after, now_ms, mono_ms)
     intents += closing.clear_leftovers(after, mono_ms)
     intents += announce(position, after, now_ms, mono_ms)
+    if after.pace:
+        after.pace = {leg: until for leg, until in after.pace.items() if until > mono_ms}
     if _differs(position, after):
         after.revision = position.revision + 1
+    after.steady_until_ms = 0 if intents else steady_until_ms(after, now_ms)
     return after, intents
 
 

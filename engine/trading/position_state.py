@@ -7,6 +7,7 @@ serialised whole into the journal, so whatever decides about the position lives 
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -95,6 +96,14 @@ class Position(msgspec.Struct, kw_only=True):
     naked_max_ms: float = 0.0
     pace: dict[str, float] = {}  # leg -> machine time before which it is not tried again
     declines: dict[str, int] = {}
+    # Derived from orders and tallies by `recount`, kept because everything asks for them all the time.
+    exposure: Decimal = ZERO  # what is still open as far as anybody knows
+    entered: Tally = Tally()  # fills of the entry
+    entry_price: Decimal = ZERO  # average of the entry, zero before its first fill
+    r0: float = 0.0  # price distance of one R: from the actual entry to the initial stop, whatever the stop did since
+    settled: bool = True  # every quantity an order claims has been seen as fills
+    entry_over: bool = False  # no more will come in, and all that came is known with its price
+    steady_until_ms: int = 0  # until then prices and time alone ask for nothing; 0: look at everything
     walked_ms: int = 0  # close of the newest bar that was walked, where bars carry it
     opened_ms: int = 0
     closed_ms: int = 0
@@ -143,10 +152,6 @@ class Position(msgspec.Struct, kw_only=True):
         return total
 
     @property
-    def entered(self) -> Tally:
-        return self.tallied(client_ids.ENTRY)
-
-    @property
     def exited(self) -> Tally:
         """All fills that reduced the position."""
         total = Tally()
@@ -155,46 +160,7 @@ class Position(msgspec.Struct, kw_only=True):
                 total = join(total, tally)
         return total
 
-    @property
-    def exposure(self) -> Decimal:
-        """What is still open as far as anybody knows: fills, and fills that orders' states already prove."""
-        into = out = ZERO
-        for order in self.orders.values():
-            if order.leg == client_ids.ENTRY:
-                into += self.filled(order)
-            else:
-                out += self.filled(order)
-        for key, tally in self.tallies.items():
-            if key not in self.orders:  # not ours, or of an order long over
-                out += tally.quantity
-        return max(ZERO, into - out - self.vanished + self.adjusted)
-
-    @property
-    def settled(self) -> bool:
-        """Every filled quantity an order claims has been seen as fills."""
-        return all(
-            order.filled <= (self.tallies[key].quantity if key in self.tallies else ZERO)
-            for key, order in self.orders.items()
-        )
-
-    @property
-    def entry_over(self) -> bool:
-        """No more quantity will come in, and all that came is known with its price."""
-        entries = self.legs(client_ids.ENTRY)
-        claimed = sum((order.filled for order in entries), ZERO)
-        return all(order.over for order in entries) and self.entered.quantity >= claimed
-
     # -- prices ----------------------------------------------------------------------------------------------------
-
-    @property
-    def entry_price(self) -> Decimal:
-        """Average price of the entry; zero before its first fill."""
-        return self.entered.average
-
-    @property
-    def r0(self) -> float:
-        """Price distance of one R: from the actual entry to the initial stop, whatever the stop did since."""
-        return self.plan.side * float(self.entry_price - self.plan.stop) if self.entered.quantity else 0.0
 
     def in_r(self, price: float | Decimal) -> float:
         """A price as multiples of R from the entry."""
@@ -222,6 +188,36 @@ class Position(msgspec.Struct, kw_only=True):
         return self.state in ("closed", "abandoned") and not any(order.live for order in self.orders.values())
 
 
+def recount(position: Position) -> None:
+    """Derive quantities and prices from orders and tallies.
+
+    What an order's own word proves counts before its fills are seen; sums do not care about the order of arrival.
+    """
+    into = out = claimed = ZERO
+    settled = entries_over = True
+    for name, order in position.orders.items():
+        filled = position.filled(order)
+        seen = position.tallies.get(name)
+        settled = settled and order.filled <= (seen.quantity if seen is not None else ZERO)
+        if order.leg == client_ids.ENTRY:
+            into += filled
+            claimed += order.filled
+            entries_over = entries_over and order.over
+        else:
+            out += filled
+    for name, tally in position.tallies.items():
+        if name not in position.orders:  # not ours, or of an order long over
+            out += tally.quantity
+    position.exposure = max(ZERO, into - out - position.vanished + position.adjusted)
+    position.settled = settled
+    position.entered = position.tallied(client_ids.ENTRY)
+    position.entry_price = position.entered.average
+    position.entry_over = entries_over and position.entered.quantity >= claimed
+    distance = position.plan.side * float(position.entry_price - position.plan.stop)
+    position.r0 = distance if position.entered.quantity else 0.0
+
+
+@lru_cache(maxsize=4096)
 def leg_of(key: str) -> str:
     """The leg a tally belongs to: of our orders by name, of others the reason itself."""
     name = client_ids.parse(key)

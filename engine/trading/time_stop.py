@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from engine.trading.position_state import Position
 
+_NEVER_MS = 2**62
+
 
 def deadline_ms(position: Position) -> int | None:
     """When the present stage ends at the latest; None before the entry and for positions that are not ours."""
@@ -25,6 +27,17 @@ def deadline_ms(position: Position) -> int | None:
     else:
         stage = absolute
     return min(stage, absolute)
+
+
+def next_look_ms(position: Position, now_ms: int) -> int:
+    """The next moment at which a time stop could strike."""
+    if not position.opened_ms or position.plan.foreign:
+        return _NEVER_MS
+    exits = position.plan.exits
+    first = position.opened_ms // exits.bar_ms * exits.bar_ms + exits.time_stop_bars * exits.bar_ms
+    if position.stage == 0 and now_ms < first:
+        return first
+    return deadline_ms(position) or 0
 
 
 def due(position: Position, now_ms: int) -> bool:

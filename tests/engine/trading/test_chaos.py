@@ -141,14 +141,14 @@ def settle(rig: FloorRig, replies: list) -> None:
         assert booked == pytest.approx(gateway.wallet - 10_000, abs=Decimal("0.000001"))
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(14))
 def test_no_position_is_bare_for_longer_than_two_seconds(seed: int) -> None:
     _, watch = on_virtual_time(lambda clock: play(clock, seed, exits_too=False))
     # Two seconds from the moment the desk knows, plus the delay of knowing and the way of the market order.
     assert watch.longest_s <= 2.0 + 0.3 + 0.3
 
 
-@pytest.mark.parametrize("seed", range(100, 120))
+@pytest.mark.parametrize("seed", range(100, 108))
 def test_with_failing_exits_too_everything_is_settled_after_calm(seed: int) -> None:
     _, watch = on_virtual_time(lambda clock: play(clock, seed, exits_too=True))
     assert watch.longest_s < 15.0

@@ -330,6 +330,27 @@ def test_a_stop_never_loosens_and_conserves_quantity_on_any_path(path, sign, bre
             break
 
 
+@given(price_paths, st.sampled_from([1, -1]), st.sampled_from(["50", "0.12", "0.08"]), st.sampled_from([None, 102.2]))
+@settings(max_examples=100, deadline=None)
+def test_leaving_a_steady_position_alone_changes_nothing(path, sign, quantity, level) -> None:
+    """The short way for quiet times ends where the long way ends."""
+    stop, level = ("98", level) if sign > 0 else ("102", 200 - level if level is not None else None)
+    plan = make_plan(sign, quantity=quantity, stop=stop, tp2_price=level)
+    short, long = open_paper(plan, 100.0, T0), open_paper(plan, 100.0, T0)
+    last = 100.0
+    for n, drawn in enumerate(path):
+        close = drawn if sign > 0 else 200 - drawn
+        bar = Bar(T0 + n * BAR, T0 + (n + 1) * BAR, last, max(last, close), min(last, close), close)
+        last = close
+        long.position.steady_until_ms = 0
+        walk_bar(short, bar)
+        walk_bar(long, bar)
+        left, right = (msgspec.structs.replace(trade.position, steady_until_ms=0) for trade in (short, long))
+        assert left == right
+        if short.over():
+            break
+
+
 def test_a_run_of_idle_bars_may_be_walked_as_one() -> None:
     one = open_paper(make_plan(), 100.0, T0)
     many = open_paper(make_plan(), 100.0, T0)
