@@ -13,7 +13,7 @@ import msgspec
 
 from strategies.conflicts import dropped, resolve
 from strategies.filters import Blocks, held
-from strategies.model import MarketSnapshot, Refusal, Signal, StrategyId
+from strategies.model import MarketSnapshot, Refusal, Signal, StrategyId, TwoArmedSource
 from strategies.registry import STRATEGIES, Verdicts
 from strategies.settings import StrategySettings
 
@@ -44,6 +44,9 @@ def due(snapshot: MarketSnapshot, settings: StrategySettings) -> tuple[StrategyI
 
 def evaluate_one(strategy: StrategyId, snapshot: MarketSnapshot, settings: StrategySettings) -> Verdicts:
     """The verdicts of one strategy on the newest bar, before filters and conflicts; at most one for each side."""
+    arm, source = STRATEGIES[strategy].params(settings).zones, snapshot.source
+    if arm != "default" and isinstance(source, TwoArmedSource):
+        snapshot = msgspec.structs.replace(snapshot, source=source.other(arm))
     return STRATEGIES[strategy].evaluate(snapshot, settings)
 
 

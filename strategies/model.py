@@ -7,7 +7,7 @@ absent: neither zero nor false. Array elements that are absent are NaN.
 from __future__ import annotations
 
 from enum import Enum, StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -290,6 +290,13 @@ class ZoneSource(Protocol):
     """Builds the dear inputs of a symbol when a candidate asks for them; the same answer each time."""
 
     def zones(self) -> ZoneSet: ...
+
+
+@runtime_checkable
+class TwoArmedSource(ZoneSource, Protocol):
+    """A source that can show the same market in the eyes of either builder."""
+
+    def other(self, arm: Literal["v2", "v3"]) -> ZoneSource: ...
 
 
 class ZoneSet(msgspec.Struct, frozen=True, eq=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Switchable(Params, frozen=True):
-    """Parameters of a strategy; one that is not enabled is not asked."""
+    """Parameters of a strategy; one that is not enabled is not asked. `zones` names a builder of its own."""
 
     enabled: bool = True
+    zones: Literal["default", "v2", "v3"] = "default"

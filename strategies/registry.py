@@ -56,7 +56,11 @@ class Strategy(msgspec.Struct, frozen=True, eq=False):
     regimes: frozenset[RegimeState]  # in which at least one variant is evaluated
     screen: Callable[[Candles, Indicators, StrategySettings], Mask]
     evaluate: Callable[[MarketSnapshot, StrategySettings], Verdicts]
-    enabled: Callable[[StrategySettings], bool]
+    params: Callable[[StrategySettings], Switchable]
+
+    def enabled(self, settings: StrategySettings) -> bool:
+        """Whether it is asked at all."""
+        return self.params(settings).enabled
 
     def fast(self, variant: str) -> bool:
         """Fades and momentum that do not work at once are given up sooner."""
@@ -77,11 +81,8 @@ def _six(
         judged = [judge(setup, strategy, tf, snapshot, settings.judge, settings.measures) for setup in setups]
         return _one_a_side([verdict for verdict in judged if verdict is not None])
 
-    def enabled(settings: StrategySettings) -> bool:
-        return params(settings).enabled
-
     regimes = frozenset(state for (name, _), row in WEIGHTS.items() if name is strategy for state in row)
-    return Strategy(strategy, tf, families, regimes, asked, evaluate, enabled)
+    return Strategy(strategy, tf, families, regimes, asked, evaluate, params)
 
 
 def _one_a_side(verdicts: list[Signal | Refusal]) -> Verdicts:
@@ -101,7 +102,7 @@ _ACTION_PRICE: Final = Strategy(
     frozenset(RegimeState) - {RegimeState.UNDECIDED},
     lambda candles, ind, settings: action_price.screen(candles, ind, settings.action_price),
     lambda snapshot, settings: action_price.evaluate(snapshot, settings.action_price),
-    lambda settings: settings.action_price.enabled,
+    lambda settings: settings.action_price,
 )
 
 STRATEGIES: Final[dict[StrategyId, Strategy]] = {

@@ -31,6 +31,8 @@ from strategies.evaluate import Evaluation, due, evaluate_one, settle
 from strategies.filters import Blocks
 from strategies.interest import hinges
 from strategies.model import BookFlow, BtcContext, Filters, MarketSnapshot, Refusal, Regime, Signal, StrategyId
+from strategies.registry import STRATEGIES
+from strategies.settings import StrategySettings
 from strategies.zones.provider import shadow_arm
 
 log = structlog.get_logger("strategies")
@@ -252,7 +254,9 @@ class Pipeline:
         found = settle(look.all(), snapshot, settings, blocks)
         if not found.signals and not found.refusals:
             return
-        found = msgspec.structs.replace(found, signals=tuple(_with_arm(one, snapshot) for one in found.signals))
+        found = msgspec.structs.replace(
+            found, signals=tuple(_with_arm(one, snapshot, settings) for one in found.signals)
+        )
         cycle.signals += len(found.signals)
         cycle.reasons.update(refusal.reason for refusal in found.refusals)
         cycle.decided.append((found, snapshot))
@@ -267,7 +271,8 @@ class Pipeline:
         for found, snapshot in cycle.decided:
             verdicts: list[Signal | Refusal] = [*found.signals, *found.refusals]
             for verdict in verdicts:
-                if verdict.strategy not in _OURS or not zones_decide(verdict):
+                fixed = _own_arm(verdict.strategy, settings) is not None
+                if verdict.strategy not in _OURS or fixed or not zones_decide(verdict):
                     continue
                 work = partial(compare, verdict, snapshot, settings)
                 answer = await loop.run_in_executor(
@@ -291,7 +296,16 @@ class Pipeline:
         return {tf: Series(self._panels.candles(symbol, tf), self._panels.revision(symbol, tf)) for tf in TIMEFRAMES}
 
 
-def _with_arm(signal: Signal, snapshot: MarketSnapshot) -> Signal:
+def _with_arm(signal: Signal, snapshot: MarketSnapshot, settings: StrategySettings) -> Signal:
     """The signal under the name of the zones it was decided on, also where its strategy did not look at them."""
-    source = snapshot.source
-    return msgspec.structs.replace(signal, zone_arm=source.arm) if isinstance(source, SymbolZones) else signal
+    if not isinstance(snapshot.source, SymbolZones):
+        return signal
+    return msgspec.structs.replace(signal, zone_arm=_own_arm(signal.strategy, settings) or snapshot.source.arm)
+
+
+def _own_arm(strategy: str, settings: StrategySettings) -> str | None:
+    """The builder that is set for this strategy alone."""
+    if strategy not in _OURS:
+        return None
+    arm = STRATEGIES[StrategyId(strategy)].params(settings).zones
+    return None if arm == "default" else arm

@@ -328,6 +328,17 @@ def test_split_gives_each_symbol_one_arm_and_says_which() -> None:
     assert all(signal.zone_arm == arms[signal.symbol] for signal in room.signals)
 
 
+def test_a_strategy_can_be_given_a_builder_of_its_own() -> None:
+    own = msgspec.structs.replace(SETTINGS.break_retest, zones="v3")
+    mixed = play(one, settings=msgspec.structs.replace(SETTINGS, break_retest=own))
+    v3 = play(one, settings=zoned("v3"))
+    assert {s.zone_arm for s in mixed.signals if s.strategy == "break_retest"} == {"v3"}
+    assert {(s.id, s.stop) for s in mixed.signals if s.strategy == "break_retest"} == {
+        (s.id, s.stop) for s in v3.signals if s.strategy == "break_retest"
+    }
+    assert all(comparison.verdict.strategy != "break_retest" for comparison in mixed.compared)
+
+
 def user(run: Callable[[Any], Any], symbols: frozenset[str] | None = None) -> UserStrategies:
     return UserStrategies([UserStrategy("mine", "15m", "mine.py", symbols, run)], InlineExecutor())
 
