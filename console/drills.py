@@ -22,7 +22,7 @@ CALM_S = 5.0
 
 
 class Score(msgspec.Struct, frozen=True):
-    """How a drill went. `passed` needs all of them: never naked too long, nothing doubled, we and the exchange agree."""
+    """How a drill went. It passed when never naked too long, nothing doubled, and we and the exchange agree."""
 
     drill: str
     passed: bool
