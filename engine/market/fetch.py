@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -72,9 +73,21 @@ class BarFetcher:
         Raises ExchangeError or BadPayload when a page fails for good, StoreError when it cannot be kept; what was
         stored before stays.
         """
+        plan = list(pages(start_ms, end_ms, TIMEFRAME_MS[tf]))
         stored = 0
-        for page in pages(start_ms, end_ms, TIMEFRAME_MS[tf]):
-            stored += await self._page(symbol, tf, page, lane)
+        # The next page travels while this one is written.
+        ahead = asyncio.create_task(self._read(symbol, tf, plan[0], lane)) if plan else None
+        try:
+            for number in range(len(plan)):
+                assert ahead is not None
+                rows = await ahead
+                following = plan[number + 1 : number + 2]
+                ahead = asyncio.create_task(self._read(symbol, tf, following[0], lane)) if following else None
+                stored += await self.store(symbol, tf, self.check(symbol, tf, rows, self._clock.now_ms()).bars)
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
         return stored
 
     async def newest(self, symbol: str, tf: str, bars: int, lane: Lane) -> tuple[Bar, ...]:
@@ -105,10 +118,6 @@ class BarFetcher:
         for open_ms, change_pct in done.revised.items():
             self._bus.publish(CandleRevised(symbol, tf, open_ms, change_pct))
         return done.written
-
-    async def _page(self, symbol: str, tf: str, page: Page, lane: Lane) -> int:
-        rows = await self._read(symbol, tf, page, lane)
-        return await self.store(symbol, tf, self.check(symbol, tf, rows, self._clock.now_ms()).bars)
 
     async def _read(self, symbol: str, tf: str, page: Page, lane: Lane) -> list[Kline]:
         for delay_s in (*PAGE_RETRY_S, None):
