@@ -109,6 +109,11 @@ def ratio(value: float | None, digits: int = 1) -> str:
     return f"{math.floor(value * scale + 1e-9) / scale + 0.0:.{digits}f}"
 
 
+def pace(speed: float) -> str:
+    """How fast an exchange's clock runs, `20x`; it is measured, so its last digits say nothing."""
+    return f"{round(speed, 0 if speed >= 10 else 1):g}x"
+
+
 def tone(value: float | None, good: str = "profit", bad: str = "loss") -> str:
     """The role of a result by its sign."""
     if value is None or value == 0:

@@ -80,7 +80,7 @@ def _clock(health: HealthView) -> str:
         return f"{render.signed(health.clock_offset_ms, 0)}ms"
     if health.state == "STARTING":
         return "not measured yet"
-    return "held" if health.speed == 0 else f"{health.speed:g}x"
+    return "held" if health.speed == 0 else render.pace(health.speed)
 
 
 class LimitsPane(Pane):

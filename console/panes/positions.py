@@ -85,8 +85,8 @@ def block(row: PositionRow, frame: Frame, *, chosen: bool) -> list[Row]:
         (f"{render.result(row.r_now)}R ", render.tone(row.r_now)),
         *tags,
     )
-    stop = stop_text(row, frame.age_ms or 0.0)
-    head += (*_tiers_short(row.tiers), *stop) if row.protected else (*stop, ("  ", ""), *_tiers_short(row.tiers))
+    # The stop comes first: where room is short the tiers are cut, and they stand below once more.
+    head += (*stop_text(row, frame.age_ms or 0.0), ("  ", ""), *_tiers_short(row.tiers))
     middle: Row = (
         ("  ", ""),
         ("mark ", "muted"),

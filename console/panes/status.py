@@ -72,7 +72,7 @@ def segments(health: HealthView | None, link: LinkState, now_ms: int) -> list[Se
     if health.speed == 0.0:
         parts.append(Segment(1, (("HELD", "warn strong"),)))
     elif health.speed != 1.0:
-        parts.append(Segment(5, ((f"{health.speed:g}x", "accent"),)))
+        parts.append(Segment(5, ((render.pace(health.speed), "accent"),)))
     parts.append(Segment(8, ((f"{link.kib_s:.1f}KiB/s", "muted"),)))
     return parts
 
@@ -136,7 +136,7 @@ def banner(health: HealthView | None, width: int, demo: bool = False) -> Row | N
         start += [(f" {health.load_text} ", "accent")]
     said = health.banner or ("DEMO · recorded data" if demo else "")
     if said and "speed" not in said:
-        said += f" · speed {health.speed:g}x" if health.speed else " · held"
+        said += f" · speed {render.pace(health.speed)}" if health.speed else " · held"
     end: Row = ((f" {said} ", "sim"),) if said else ()
     if not start and not end:
         return None

@@ -55,7 +55,7 @@ class Teller:
         price = self._price(event.symbol, event.price)
         side = self._side(event.position_id)
         self._log.tell(
-            notices.EntryFilled, f"{event.symbol} {side} {plain(event.quantity)} at {price}, 1R is {event.r0:g}",
+            notices.EntryFilled, f"{event.symbol} {side} {plain(event.quantity)} at {price}, 1R is {event.r0:.4g}",
             severity="good", symbol=event.symbol, signal_id=event.signal_id, price=price,
             quantity=plain(event.quantity),
         )  # fmt: skip
