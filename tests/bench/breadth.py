@@ -88,8 +88,7 @@ def warm_restart(desk: ServedDesk, figures: Figures) -> None:
     desk.stop()
     stopped_ms = desk.server_ms()
     desk.set_speed(FASTEST)
-    while desk.server_ms() < stopped_ms + HOUR_MS:
-        time.sleep(0.1)
+    desk.await_ms(stopped_ms + HOUR_MS)
     desk.set_speed(1.0)
     loaded = len([one for one in desk.events("market") if one.get("event") == "load_done"])
     began = time.monotonic()

@@ -37,6 +37,7 @@ class ServedDesk:
         self._exchange: subprocess.Popen[str] | None = None
         self._engine: subprocess.Popen[str] | None = None
         self.ready: dict[str, Any] = {}
+        self.rss_mb_at_stop = 0.0
 
     def __enter__(self) -> ServedDesk:
         options = ["--port", "0", "--symbols", self._symbols, "--speed", repr(self._speed), "--control"]
@@ -72,6 +73,11 @@ class ServedDesk:
         with urllib.request.urlopen(f"{self.ready['rest']}/fapi/v1/time", timeout=10) as answer:
             return int(json.load(answer)["serverTime"])
 
+    def await_ms(self, at_ms: int) -> None:
+        """Wait until the exchange's clock has come to `at_ms`."""
+        while self.server_ms() < at_ms:
+            time.sleep(POLL_S / 2)
+
     # -- the engine ----------------------------------------------------------------------------------------------------
 
     def start(self, **environment: str) -> None:
@@ -97,6 +103,7 @@ class ServedDesk:
 
     def _end(self, number: signal.Signals) -> int:
         assert self._engine is not None
+        self.rss_mb_at_stop = self.rss_mb()
         self._engine.send_signal(number)
         return self._engine.wait(timeout=60)
 
