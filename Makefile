@@ -37,6 +37,12 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Figures of this machine; the ratios beside them say how much is ours. `tests.bench.breadth` takes half an hour.
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench.bench_features
+	$(BIN)/python -m tests.bench.bench_close
+	$(BIN)/python -m tests.bench.bench_store
+
 lock: $(UV)
 	$(UV) pip compile -q pyproject.toml --extra research --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements.lock
