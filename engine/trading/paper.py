@@ -15,7 +15,7 @@ import msgspec
 from engine.exchange.orders import Fill, OrderState, OrderStatus
 from engine.money import ZERO, decimal
 from engine.trading import client_ids
-from engine.trading.inputs import AnyInput, BarClosed, CloseAsked, FillSeen, OrderSeen, PriceMoved
+from engine.trading.inputs import AnyInput, BarClosed, CloseAsked, FillSeen, OrderSeen
 from engine.trading.intents import AnyIntent, CancelOrder, ExitMarket, PlaceEntry, PlaceStop, PlaceTier, Tell
 from engine.trading.order import Order
 from engine.trading.plan import PositionPlan
@@ -79,21 +79,6 @@ def walk_bar(trade: PaperTrade, bar: Bar) -> None:
             BarClosed(now_ms=bar.close_ms, open_ms=bar.open_ms, high=bar.high, low=bar.low, close=bar.close),
             bar.close_ms,
         )
-
-
-def walk_price(trade: PaperTrade, mark: float, now_ms: int, mono_ms: float = 0.0) -> None:
-    """Carry a shadow through one live price; market exits fill at it."""
-    side = trade.position.plan.side
-    slip = trade.position.plan.costs.slippage
-    stop = trade.position.working_stop
-    if stop is not None and side * (mark - float(stop.price)) <= 0:
-        _fill(trade, stop, _slipped(mark, -side, slip), now_ms, maker=False)
-    else:
-        _fill_targets(trade, mark, now_ms)
-    if not trade.over():
-        _feed(trade, PriceMoved(now_ms=now_ms, mono_ms=mono_ms, mark=mark), now_ms)
-    for order in trade.position.live(client_ids.EXIT):
-        _fill(trade, order, _slipped(mark, -side, slip), now_ms, maker=False)
 
 
 def close_paper(trade: PaperTrade, price: float, at_ms: int, reason: str) -> None:
