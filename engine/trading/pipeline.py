@@ -8,10 +8,8 @@ request: they are asked only for symbols whose verdicts hinge on them, all at on
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -23,13 +21,13 @@ from engine.market.candles import CandlePanels
 from engine.market.events import BarsClosed
 from engine.money import Instrument
 from engine.supervise import Failure, attempt
+from engine.trading.cycle import OURS, Cycle, CycleReport, Look
 from engine.trading.snapshots import TIMEFRAMES, Analyst, Series, Surroundings
 from engine.trading.user_strategies import UserStrategies
 from engine.trading.zone_arms import Comparison, compare, zones_decide
 from engine.trading.zone_sets import SymbolZones
 from strategies.evaluate import Evaluation, due, evaluate_one, settle
 from strategies.filters import Blocks
-from strategies.interest import hinges
 from strategies.model import BookFlow, BtcContext, Filters, MarketSnapshot, Refusal, Regime, Signal, StrategyId
 from strategies.registry import STRATEGIES
 from strategies.settings import StrategySettings
@@ -38,7 +36,6 @@ from strategies.zones.provider import shadow_arm
 log = structlog.get_logger("strategies")
 
 BTC = "BTCUSDT"
-SLICE_MS = 3.0
 ASKED_AT_ONCE = 16
 ANSWER_S = 3.0
 
@@ -53,64 +50,6 @@ class Context(Protocol):
     def quote_rank(self, symbol: str) -> int | None: ...
     async def doi_pct(self, symbol: str) -> float | None: ...
     async def funding_z(self, symbol: str) -> float | None: ...
-
-
-@dataclass(frozen=True)
-class CycleReport:
-    """What one close came to."""
-
-    close_ms: int
-    symbols: int
-    signals: int
-    refusals: int
-    failures: int
-    wall_ms: float
-    reasons: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class _Look:
-    """One symbol at one close, as far as it has been decided."""
-
-    snapshot: MarketSnapshot
-    verdicts: dict[str, tuple[Signal | Refusal, ...]] = field(default_factory=dict)
-
-    def hinging(self) -> tuple[StrategyId, ...]:
-        """Strategies whose verdict open interest or funding could still change."""
-        return tuple(
-            StrategyId(name) for name, found in self.verdicts.items() if name in _SIX and any(map(hinges, found))
-        )
-
-    def all(self) -> Iterable[Signal | Refusal]:
-        return (verdict for found in self.verdicts.values() for verdict in found)
-
-
-_OURS: frozenset[str] = frozenset(StrategyId)
-_SIX: frozenset[str] = _OURS - {StrategyId.ACTION_PRICE}
-
-
-class _Cycle:
-    """Counts of one close, and the moment the loop was last given back."""
-
-    def __init__(self, event: BarsClosed, clock: Clock) -> None:
-        self.event = event
-        self._clock = clock
-        self._started_ms = self._slice_ms = clock.mono_ms()
-        self.signals = self.failures = 0
-        self.reasons: Counter[str] = Counter()
-        self.decided: list[tuple[Evaluation, MarketSnapshot]] = []
-
-    async def breathe(self) -> None:
-        """Give the loop back when this slice has been long enough."""
-        if self._clock.mono_ms() - self._slice_ms > SLICE_MS:
-            await asyncio.sleep(0)
-            self._slice_ms = self._clock.mono_ms()
-
-    def report(self) -> CycleReport:
-        return CycleReport(
-            self.event.close_ms, len(self.event.symbols), self.signals, sum(self.reasons.values()), self.failures,
-            self._clock.mono_ms() - self._started_ms, self.reasons,
-        )  # fmt: skip
 
 
 class Pipeline:
@@ -186,16 +125,16 @@ class Pipeline:
         return self._analyst.snapshot(symbol, t_ms, self._series(symbol), around)
 
     async def _close(self, event: BarsClosed) -> None:
-        cycle = _Cycle(event, self._clock)
-        waiting: list[tuple[_Look, tuple[StrategyId, ...], asyncio.Task[Interest]]] = []
-        async with asyncio.TaskGroup() as asked:
+        cycle = Cycle(event, self._clock)
+        waiting: list[tuple[Look, tuple[StrategyId, ...], asyncio.Task[Interest]]] = []
+        try:
             for symbol in sorted(event.symbols, key=lambda name: (name != BTC, name)):
                 if symbol not in self._instruments:
                     continue
                 look = await self._look(symbol, cycle)
                 hinging = look.hinging()
                 if hinging:
-                    waiting.append((look, hinging, asked.create_task(self._interest(symbol))))
+                    waiting.append((look, hinging, asyncio.create_task(self._interest(symbol))))
                 else:
                     await self._finish(look, cycle)
                 await cycle.breathe()
@@ -205,16 +144,19 @@ class Pipeline:
                     look.snapshot = msgspec.structs.replace(look.snapshot, doi_pct=doi_pct, funding_z=funding_z)
                     await self._decide(look, hinging, cycle)
                 await self._finish(look, cycle)
+        finally:
+            for _, _, answer in waiting:
+                answer.cancel()
         self._told(cycle)
         await self._compare(cycle)
 
-    async def _look(self, symbol: str, cycle: _Cycle) -> _Look:
+    async def _look(self, symbol: str, cycle: Cycle) -> Look:
         """Everything that can be said without asking anybody."""
         close_ms = cycle.event.close_ms
         if symbol == BTC:
             series = self._series(BTC)["1h"]
             self.btc = self._analyst.btc(series, float(self._instruments[BTC].tick), close_ms)
-        look = _Look(self.snapshot(symbol, close_ms))
+        look = Look(self.snapshot(symbol, close_ms))
         self.regimes[symbol] = look.snapshot.regime
         await self._decide(look, due(look.snapshot, self._analyst.settings), cycle)
         for strategy in self._users.due(look.snapshot):
@@ -222,14 +164,14 @@ class Pipeline:
             self._note(look, strategy.name, answer, cycle)
         return look
 
-    async def _decide(self, look: _Look, names: Iterable[StrategyId], cycle: _Cycle) -> None:
+    async def _decide(self, look: Look, names: Iterable[StrategyId], cycle: Cycle) -> None:
         snapshot, settings = look.snapshot, self._analyst.settings
         for name in names:
             answer = attempt(f"{name} on {snapshot.symbol}", lambda name=name: evaluate_one(name, snapshot, settings))  # type: ignore[misc]
             self._note(look, name, answer, cycle)
             await cycle.breathe()
 
-    def _note(self, look: _Look, name: str, answer: tuple[Signal | Refusal, ...] | Failure, cycle: _Cycle) -> None:
+    def _note(self, look: Look, name: str, answer: tuple[Signal | Refusal, ...] | Failure, cycle: Cycle) -> None:
         if isinstance(answer, Failure):
             cycle.failures += 1
             look.verdicts.pop(name, None)
@@ -247,7 +189,7 @@ class Pipeline:
                 return None, None
             return doi, funding
 
-    async def _finish(self, look: _Look, cycle: _Cycle) -> None:
+    async def _finish(self, look: Look, cycle: Cycle) -> None:
         """Filters and conflicts, then on to whoever acts on it."""
         snapshot, settings = look.snapshot, self._analyst.settings
         blocks = self._blocks_of(snapshot.symbol, snapshot.t_ms)
@@ -262,7 +204,7 @@ class Pipeline:
         cycle.decided.append((found, snapshot))
         await self._take(found, snapshot)
 
-    async def _compare(self, cycle: _Cycle) -> None:
+    async def _compare(self, cycle: Cycle) -> None:
         """Every decision that zones had a say in, in the eyes of the recorded arm; off the loop, after the signals."""
         settings = self._analyst.settings
         if shadow_arm(settings.zones) is None:
@@ -272,7 +214,7 @@ class Pipeline:
             verdicts: list[Signal | Refusal] = [*found.signals, *found.refusals]
             for verdict in verdicts:
                 fixed = _own_arm(verdict.strategy, settings) is not None
-                if verdict.strategy not in _OURS or fixed or not zones_decide(verdict):
+                if verdict.strategy not in OURS or fixed or not zones_decide(verdict):
                     continue
                 work = partial(compare, verdict, snapshot, settings)
                 answer = await loop.run_in_executor(
@@ -283,7 +225,7 @@ class Pipeline:
                 elif answer is not None:
                     self._compared(answer)
 
-    def _told(self, cycle: _Cycle) -> None:
+    def _told(self, cycle: Cycle) -> None:
         report = self.report = cycle.report()
         self.bars_evaluated += report.symbols
         self.refused += report.refusals
@@ -305,7 +247,7 @@ def _with_arm(signal: Signal, snapshot: MarketSnapshot, settings: StrategySettin
 
 def _own_arm(strategy: str, settings: StrategySettings) -> str | None:
     """The builder that is set for this strategy alone."""
-    if strategy not in _OURS:
+    if strategy not in OURS:
         return None
     arm = STRATEGIES[StrategyId(strategy)].params(settings).zones
     return None if arm == "default" else arm

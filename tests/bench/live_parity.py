@@ -50,11 +50,13 @@ def main() -> None:
             print(
                 f"{symbol}: {found.closes} closes, {found.verdicts} verdicts, {found.signals} signals, "
                 f"{len(found.decisions)} decisions differ, {len(found.zone_differences)} zone sets differ",
+                *found.decisions,
+                sep="\n  ",
                 flush=True,
             )
             total.add(found)
     print(f"\n{total.closes:,} closes, {total.verdicts:,} verdicts, {total.signals:,} signals on the whole history")
-    print(f"decisions that differ: {len(total.decisions)}", *total.decisions, sep="\n  ")
+    print(f"decisions that differ: {len(total.decisions)}")
     print(f"reasons that differ: {len(total.reasons)}", *total.reasons[:20], sep="\n  ")
     print(f"scores that differ: {len(total.scores)}", *total.scores[:20], sep="\n  ")
     print(f"stops that differ by more than 1e-9: {dict(total.prices)}, the worst by {total.worst_price:.2e}")

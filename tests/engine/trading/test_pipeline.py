@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from engine.clock import InlineExecutor, VirtualClock, run_virtual
+from engine.errors import StoreError
 from engine.market.candles import CandlePanels
 from engine.market.events import BarsClosed
 from engine.supervise import Failure
@@ -255,6 +256,21 @@ def test_an_answer_decides_exactly_as_if_it_had_been_known_at_once() -> None:
             assert (signal.side, signal.stop) in {(v.side, v.stop) for v in again if isinstance(v, Signal)}
     without = play(one, around=Around(doi_pct=None))
     assert late.verdicts() != without.verdicts()
+
+
+def test_a_store_that_fails_is_told_as_it_is_and_leaves_no_request_behind() -> None:
+    class Lost(Room):
+        async def take(self, evaluation: Evaluation, snapshot: MarketSnapshot) -> None:
+            raise StoreError("disk full")
+
+    async def main(clock: VirtualClock) -> int:
+        room = Lost(clock, around=Around(delay_s=2.0))
+        with pytest.raises(StoreError):
+            await room.close()
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks())
+
+    assert run_virtual(main, 0) <= 2  # this one, and the wait for idleness
 
 
 @pytest.mark.parametrize(
