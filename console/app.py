@@ -18,6 +18,7 @@ from console.beat import Governor, Metered, Reading, metered
 from console.feed import Feed
 from console.footer import Footer
 from console.keymap import Keymap
+from console.lean import Shadow
 from console.navigate import Navigator
 from console.options import ConsoleOptions
 from console.panes.status import LinkState
@@ -57,6 +58,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         self.alerts = Alerts(self.mono_s)
         self.notices: deque[AnyNotice] = deque(maxlen=_KEPT_NOTICES)
         self.meter: Metered | None = None
+        self.shadow = Shadow()
         self.foot = Footer(self.keymap, self.mono_s)
         self.navigator = Navigator(self)
         self.desk = DeskScreen(self)
@@ -78,6 +80,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         file = getattr(self._driver, "_file", None)
         self.meter = file if isinstance(file, Metered) else None
+        self.app_resume_signal.subscribe(self, lambda _: self.shadow.forget())
         self.push_screen(self.desk)
         self.run_worker(self.feed.run(), name="feed", exit_on_error=True)
         self.run_worker(self._beat(), name="beat", exit_on_error=True)
@@ -129,7 +132,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
             return
         if self._hung:
             self._hung = False
-            self.refresh(layout=False)
+            self.repaint_all()
         self.feed.changed.clear()
         health = self.feed.health
         if health is not None:
@@ -142,6 +145,11 @@ class PerpdeckApp(App[None], inherit_bindings=False):
             self.desk.on_beat(URGENT_PANES if urgent else PANES)
         if isinstance(self.screen, Dialog | Page):
             self.screen.on_beat()
+
+    def repaint_all(self) -> None:
+        """Write the whole screen again: nobody knows what the terminal shows."""
+        self.shadow.forget()
+        self.screen.refresh()
 
     def govern(self) -> None:
         """Read the meter and let the governor choose rate and link class."""

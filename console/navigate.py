@@ -187,7 +187,7 @@ class Navigator:
         self._app.say(f"{self._app.keymap.key_of('quit')} leaves the screen; the engine stays", "warn")
 
     def act_redraw(self) -> None:
-        self._app.refresh(repaint=True, layout=True)
+        self._app.repaint_all()
 
     def act_suspend(self) -> None:
         self._app.action_suspend_process()

@@ -60,7 +60,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
 
     def __init__(self, app: PerpdeckApp) -> None:
         super().__init__()
-        self._compositor = LeanCompositor()
+        self._compositor = LeanCompositor(lambda: app.shadow)
         look = app.options.look
         self.desk_app = app
         self.status = StatusLine(look, id="status")

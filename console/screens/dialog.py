@@ -60,7 +60,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
 
     def __init__(self, title: str, *, tone: str = "accent") -> None:
         super().__init__()
-        self._compositor = LeanCompositor()
+        self._compositor = LeanCompositor(lambda: self.desk_app.shadow)
         self.heading = title
         self.tone = tone
         self.armed = False

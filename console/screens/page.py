@@ -30,7 +30,7 @@ class Page(Screen[None], inherit_bindings=False):
 
     def __init__(self, app: PerpdeckApp) -> None:
         super().__init__()
-        self._compositor = LeanCompositor()
+        self._compositor = LeanCompositor(lambda: app.shadow)
         look = app.options.look
         self.status = StatusLine(look, id="page-status")
         self.body = Canvas(look, id="page-body")

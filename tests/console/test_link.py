@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import random
 from typing import Any
 
+import pyte
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
@@ -13,7 +15,7 @@ from console.beat import BUDGET_KIB_S
 from console.options import ConsoleOptions
 from tests.support import console_views as views
 from tests.support.fake_port import FakePort
-from tests.support.frames import Hand, settle, until
+from tests.support.frames import Hand, settle, text_frame, until
 
 
 class PaperDriver(HeadlessDriver):
@@ -89,6 +91,52 @@ async def test_live_desk_stays_within_the_budget_of_its_link(link: str) -> None:
         (from_s, before), (to_s, after) = marks[len(marks) // 2], marks[-1]
         assert after - before > 2_000
         assert (after - before) / 1_024 / (to_s - from_s) <= BUDGET_KIB_S[link]
+
+
+def terminal(app: PerpdeckApp, width: int, height: int) -> list[str]:
+    """What a terminal would show after everything that was written."""
+    screen = pyte.Screen(width, height)
+    assert app.meter is not None
+    pyte.Stream(screen).feed(app.meter._file.getvalue())
+    return [line.rstrip() for line in screen.display]
+
+
+KEYS = ("j", "k", "a", "escape", "5", "1", "g", "t", "escape", "h", "q", "slash", "escape", "question_mark", "escape",
+        "b", "escape", "K", "escape", "enter", "q", "tab", "p", "L", "escape", "ctrl+l", "3")  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_terminal_shows_exactly_what_was_drawn_after_any_walk(seed: int) -> None:
+    """Partial and full updates are cut to what changed; replayed into a terminal they must add up to the screen."""
+    dice, port, hand = random.Random(seed), FakePort(), Hand()
+    app = await start(port, mono_s=hand, link="fast", guard_ms=0.0)
+    async with app.run_test(headless=False, size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.feed.state == "up" and port.watched.get("book"))
+        await settle(pilot, app)
+        assert terminal(app, 120, 40) == text_frame(app)
+        for step in range(40):
+            await pilot.press(dice.choice(KEYS))
+            if dice.random() < 0.5:
+                hand.s += 0.4
+                await port.put("book", views.book(views.NOW_MS + step * 400, revision=step + 2, beat=step))
+            await settle(pilot, app)
+            if not app.is_running:
+                break
+            assert terminal(app, 120, 40) == text_frame(app)
+
+
+async def test_opening_a_ticket_writes_the_box_and_not_the_screen() -> None:
+    port = FakePort()
+    app = await start(port, mono_s=Hand(), link="slow", guard_ms=0.0)
+    async with app.run_test(headless=False, size=(140, 40)) as pilot:
+        await until(pilot, lambda: app.feed.state == "up" and port.watched.get("breakdown"))
+        await settle(pilot, app)
+        assert app.meter is not None
+        before = app.meter.written
+        await pilot.press("a")
+        await until(pilot, lambda: getattr(app.screen, "armed", False))
+        await settle(pilot, app)
+        assert app.meter.written - before < 5_000
 
 
 async def test_nothing_is_painted_while_the_terminal_hangs_and_all_of_it_afterwards() -> None:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from console.app import PerpdeckApp
@@ -34,12 +35,8 @@ class Hand:
 
 def text_frame(app: PerpdeckApp) -> list[str]:
     """What stands on the screen, one string a line, dialogs included."""
-    from textual._compositor import LayoutUpdate
-
-    screen = app.screen
-    update = screen._compositor.render_update(full=True, screen_stack=app._background_screens)
-    assert isinstance(update, LayoutUpdate)
-    return ["".join(strip.text for strip in strips).rstrip() for strips in update.strips]
+    visible_screen_stack.set(app._background_screens)
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], Any], seconds: float = 5.0) -> None:
