@@ -15,6 +15,7 @@ from engine.bus import Bus
 from engine.clock import SystemClock
 from engine.desk.action_price_log import ActionPriceLog
 from engine.desk.answers import Answers
+from engine.desk.attention import Attention
 from engine.desk.bar_walk import BarWalk
 from engine.desk.data_alerts import DataAlerts
 from engine.desk.desk import Desk
@@ -170,7 +171,7 @@ def _wired(
         config_hash=loaded.fingerprint,
     )  # fmt: skip
     trader: ExchangeClient = client
-    on_paper_price: Callable[[str, Decimal, Decimal], None] = _no_paper
+    on_paper_price: Callable[[str, Decimal, Decimal], None] | None = None
     if not client.can_trade or settings.venue == "paper":
         trader, paper = paper_client(settings, clock, rng, instruments, feed, quotes.quote)
         on_paper_price = paper.on_price
@@ -207,6 +208,7 @@ def _wired(
 
     def forget(symbol: str) -> None:
         """A symbol left the universe: nobody keeps anything of it in memory."""
+        pipeline.regimes.pop(symbol, None)
         for part in (panels, imbalance, analyst, feed, alerts.book):
             part.forget(symbol)
 
@@ -225,7 +227,7 @@ def _wired(
         if symbol and symbol not in instruments:
             return False
         pictures.focus = symbol or pictures.focus
-        late.engine.refocus()
+        attention.refocus()
         return True
 
     answers.join(reports.table())
@@ -237,11 +239,12 @@ def _wired(
     def screen_symbols() -> set[str]:
         return {pictures.focus} | ({answers.asked_symbol} if answers.asked_symbol else set())
 
+    attention = Attention(clock, bus, feed, listings, instruments, floor, forget, screen_symbols, on_paper_price)
     engine = Engine(
         Parts(
-            clock, bus, supervisor, lag, journal, history, client, trader, on_paper_price, listings, instruments, books,
-            feed, closes, loading, repair, pipeline, floor, recovery, notices, gauges, desk, server, summary,
-            screen_symbols, walk, forget, download.close,
+            clock, bus, supervisor, lag, journal, history, client, trader, listings, instruments, books, feed,
+            closes, loading, repair, pipeline, floor, recovery, notices, gauges, desk, server, summary,
+            attention, walk, download.close,
             answers, queries, [("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART)],
         )
     )  # fmt: skip
@@ -258,10 +261,6 @@ def _topics(clock: SystemClock, pictures: Pictures, gauges: Gauges) -> Topics:
     ):  # fmt: skip
         topics.add(name, builder)
     return topics
-
-
-def _no_paper(_symbol: str, _last: Decimal, _mark: Decimal) -> None:
-    """The exchange prices its own accounts."""
 
 
 class _Late:

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ import structlog
 from engine.bus import Bus
 from engine.clock import Clock
 from engine.desk.answers import Answers
+from engine.desk.attention import Attention
 from engine.desk.bar_walk import BarWalk
 from engine.desk.desk import Desk
 from engine.desk.gauges import Gauges
@@ -29,10 +29,9 @@ from engine.desk.recovery import Recovery
 from engine.desk.summary import Summary
 from engine.errors import DeskError, InvariantBroken, StoreError
 from engine.exchange.client import ExchangeClient
-from engine.exchange.wire_market import MarkPrice
 from engine.market.books import Books
 from engine.market.closes import Closes
-from engine.market.events import BarsClosed, UniverseChanged
+from engine.market.events import BarsClosed
 from engine.market.feed import MarketFeed
 from engine.market.listings import Listings
 from engine.market.loading import Loading
@@ -45,8 +44,7 @@ from engine.store.journal import Journal
 from engine.store.queries import TradingQueries
 from engine.store.rows import KvRow
 from engine.supervise import LagMeter, Policy, Supervisor, VitalServiceFailed
-from engine.trading.approval import pending
-from engine.trading.events import Reconciled, SignalOffered, TradeClosed
+from engine.trading.events import Reconciled, TradeClosed
 from engine.trading.floor import TradingFloor
 from engine.trading.pipeline import BTC, Pipeline
 
@@ -55,7 +53,6 @@ log = structlog.get_logger("engine")
 EXIT_OK, EXIT_SAFE_MODE = 0, 70
 READY_POLL_S = 0.05
 RETRY_S = 2.0
-FOCUS_EVERY_S = 0.5
 STOP_BUDGET_S = 20.0
 
 
@@ -71,7 +68,6 @@ class Parts:
     history: Journal
     client: ExchangeClient
     trader: ExchangeClient
-    on_paper_price: Callable[[str, Decimal, Decimal], None]
     listings: Listings
     instruments: dict[str, Instrument]
     books: Books
@@ -87,9 +83,8 @@ class Parts:
     desk: Desk
     server: PortServer
     summary: Summary
-    screen_symbols: Callable[[], set[str]]
+    attention: Attention
     walk: BarWalk
-    forget: Callable[[str], None]
     close_downloads: Callable[[], Awaitable[None]]
     answers: Answers
     queries: TradingQueries
@@ -111,11 +106,8 @@ class Engine:
         parts.bus.subscribe(BarsClosed, parts.walk.on_closed)
         parts.bus.subscribe(Reconciled, parts.walk.on_reconciled)
         parts.bus.subscribe(BarsClosed, parts.pipeline.on_closed)
-        parts.bus.subscribe(SignalOffered, lambda _event: self.refocus())
-        parts.bus.subscribe(UniverseChanged, self._on_universe)
         parts.bus.subscribe(TradeClosed, lambda _event: self._spawn(parts.recovery.refresh_results(), "results"))
         parts.feed.on_bar = parts.closes.on_kline
-        parts.feed.on_mark = self._on_mark
 
     @property
     def parts(self) -> Parts:
@@ -217,7 +209,7 @@ class Engine:
         self._keep(tasks, "closes", p.closes.run, Policy.RESTART)
         self._keep(tasks, "gap repair", p.repair.run, Policy.RESTART)
         self._keep(tasks, "listings", p.listings.run, Policy.RESTART)
-        self._keep(tasks, "focus", self._follow_focus, Policy.RESTART)
+        self._keep(tasks, "focus", p.attention.run, Policy.RESTART)
         for name, run, policy in p.extra:
             self._keep(tasks, name, run, policy)
         p.gauges.state = "LOADING"
@@ -268,41 +260,6 @@ class Engine:
         await self._parts.walk.catch_up(symbol)
         self._parts.pipeline.warm(symbol)
         await asyncio.sleep(0)
-
-    # -- while it runs -------------------------------------------------------------------------------------------------
-
-    def _on_universe(self, event: UniverseChanged) -> None:
-        p = self._parts
-        for symbol in p.listings.universe.members:
-            if (instrument := p.listings.instrument(symbol)) is not None:
-                p.instruments[symbol] = instrument
-        for symbol in event.removed:
-            p.instruments.pop(symbol, None)
-            p.pipeline.regimes.pop(symbol, None)
-            p.forget(symbol)
-        members = p.listings.universe.members
-        # Imbalance is judged for every symbol that may raise a signal.
-        p.feed.watch(members, p.listings.universe.candidates)
-
-    def _on_mark(self, event: MarkPrice) -> None:
-        p = self._parts
-        last = p.feed.last.get(event.symbol, event.mark)
-        instrument = p.instruments.get(event.symbol)
-        if instrument is not None and p.trader is not p.client:
-            p.on_paper_price(event.symbol, instrument.price(last), instrument.price(event.mark))
-        p.floor.keeper.on_price(event.symbol, event.mark, last)
-
-    async def _follow_focus(self) -> None:
-        while True:
-            self.refocus()
-            await self._parts.clock.sleep(FOCUS_EVERY_S)
-
-    def refocus(self) -> None:
-        """Full books for positions, waiting signals, the screen, and a what-if by hand."""
-        p = self._parts
-        p.feed.focus("positions", {position.plan.symbol for position in p.floor.keeper.positions()})
-        p.feed.focus("waiting", {entry.signal.symbol for entry in pending(p.floor.admission.queue)})
-        p.feed.focus("screen", p.screen_symbols())
 
     def _keep(self, tasks: asyncio.TaskGroup, name: str, run: Callable[[], Awaitable[None]], policy: Policy) -> None:
         tasks.create_task(self._parts.supervisor.keep(name, run, policy), name=name)
