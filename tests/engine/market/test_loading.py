@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
+from config.schema import ExchangeSettings
+from engine.clock import VirtualClock
 from engine.errors import DataError, Transient
+from engine.exchange.ledger import Ledger
+from engine.exchange.limits import Lane, Pool
+from engine.exchange.wire_market import Kline
 from engine.market.coordinator import Place
 from engine.market.events import SymbolFailed, SymbolLoaded
+from engine.market.fetch import BarFetcher
 from engine.market.loading import Loading
+from engine.market.pages import page_weight
 from tests.support.bars import M15, T0
+from tests.support.klines import FakeKlines
 from tests.support.market_room import Room, play
 
 SYMBOLS = [f"S{n:02}" for n in range(24)]
@@ -151,3 +160,48 @@ def test_an_analyser_that_died_goes_on_with_what_it_had_in_hand() -> None:
         await asyncio.gather(loader, again)
 
     play(act)
+
+
+class Metered(FakeKlines):
+    """Bars behind the real budget of requests."""
+
+    def __init__(self, clock: VirtualClock, ledger: Ledger) -> None:
+        super().__init__(clock)
+        self.ledger = ledger
+
+    async def klines(
+        self,
+        symbol: str,
+        tf: str,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 500,
+        lane: Lane = Lane.BACKGROUND,
+    ) -> list[Kline]:
+        permit = await self.ledger.acquire({Pool.WEIGHT: page_weight(limit)}, lane)
+        try:
+            return await super().klines(symbol, tf, start_ms, end_ms, limit, lane)
+        finally:
+            self.ledger.settle(permit, None)
+
+
+@pytest.mark.parametrize("into_minute_s", [0, 55])
+def test_loading_takes_the_minutes_that_were_foretold(into_minute_s: int) -> None:
+    async def act(room: Room) -> None:
+        # A sixteenth of the budget for few bars: the minutes of a large market at a small price.
+        ledger = Ledger(ExchangeSettings(share_background=0.035), room.clock, random.Random(1))
+        room.exchange = Metered(room.clock, ledger)
+        room.fetcher = BarFetcher(room.clock, room.bus, room.exchange, room.writer)
+        room.loader = room.make_loader()
+        desk = Loading(4, room.clock, room.bus, room.coordinator, room.loader, ledger)
+        symbols = [f"M{n:03}" for n in range(250)]
+        room.coordinator.add(symbols)
+        began_ms = room.clock.now_ms()
+        await drive(room, desk)
+        assert room.coordinator.members(Place.ACTIVE) == symbols
+        foretold = desk.meter.total
+        assert foretold.weight == 5 * len(symbols)
+        assert (room.clock.now_ms() - began_ms) / 60_000 == pytest.approx(foretold.minutes, rel=0.15)
+        assert ledger.used() <= ledger.ceiling(Lane.BACKGROUND)
+
+    play(act, now_ms=T0 + into_minute_s * 1000)
