@@ -29,10 +29,8 @@ METHODS = "SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY, GET_PROPERT
 class StreamSocket:
     """One connection: what it subscribed to, and what waits to be sent. A `Listener` of the hub."""
 
-    def __init__(
-        self, ws: web.WebSocketResponse, transport: asyncio.Transport | None, route: str, combined: bool
-    ) -> None:
-        self.route, self.combined = route, combined
+    def __init__(self, ws: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+        self.route, self.combined = LEGACY, False
         self.names: dict[str, None] = {}
         self.keys: dict[str, frozenset[str] | None] = {}  # listen key -> event types, None for all
         self.silent = False
@@ -97,10 +95,8 @@ class StreamDoor:
         """Serve one socket until it ends. The handshake succeeds whatever was asked for."""
         ws = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 20)
         await ws.prepare(request)
-        route, form, names = _place(request.path)
-        socket = StreamSocket(ws, request.transport, route, form == "stream")
-        self._sockets[socket] = self._exchange.clock.now_ms()
-        self._open_from_url(socket, names, parse_qsl(request.query_string))
+        socket = StreamSocket(ws, request.transport)
+        self.join(socket, request.path, request.query_string)
         tasks = [asyncio.create_task(socket.write()), asyncio.create_task(keep_alive(ws))]
         try:
             if len(socket.names) > MOST_STREAMS:
@@ -109,10 +105,21 @@ class StreamDoor:
         finally:
             for task in tasks:
                 task.cancel()
-            for name in socket.names:
-                self._hub.unsubscribe(name, socket)
-            del self._sockets[socket]
+            self.leave(socket)
         return ws
+
+    def join(self, socket: StreamSocket, path: str, query: str) -> None:
+        """A connection came in, on the route and with the streams its address names."""
+        socket.route, form, names = _place(path)
+        socket.combined = form == "stream"
+        self._sockets[socket] = self._exchange.clock.now_ms()
+        self._open_from_url(socket, names, parse_qsl(query))
+
+    def leave(self, socket: StreamSocket) -> None:
+        """A connection is over."""
+        for name in socket.names:
+            self._hub.unsubscribe(name, socket)
+        self._sockets.pop(socket, None)
 
     def beat(self) -> None:
         """Note who is silenced by trouble, and end what has lived its day."""
@@ -190,9 +197,10 @@ class StreamDoor:
             if message.type is WSMsgType.PING:
                 await ws.pong(message.data)
             elif message.type is WSMsgType.TEXT:
-                socket.send(msgspec.json.encode(self._control(socket, message.data)))
+                socket.send(msgspec.json.encode(self.control(socket, message.data)))
 
-    def _control(self, socket: StreamSocket, text: str) -> dict[str, Any]:
+    def control(self, socket: StreamSocket, text: str) -> dict[str, Any]:
+        """Obey a control message; its answer."""
         try:
             request = json.loads(text)
         except json.JSONDecodeError as error:

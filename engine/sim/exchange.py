@@ -78,7 +78,7 @@ class Exchange:
         self.account.open_account(self.keys.account, market.now_ms)
         market.attach(self.account)
         self.pools = Pools(ban_seconds, bans="ban" not in self.lenient)
-        self.public = PublicAnswers(market)
+        self.public = PublicAnswers(market, clock.now_ms)
         self.trouble = Trouble(market, self.account, self.pools, clock)
         self.trouble.stale = self.public.keep_stale
 

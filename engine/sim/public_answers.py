@@ -27,12 +27,13 @@ CONTRACT_TYPES = frozenset({"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRA
 class PublicAnswers:
     """Handlers by path; each takes parameters and returns a JSON body, raising `Refused`."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, now_ms: Callable[[], int]) -> None:
+        """`now_ms` is the clock time stamps are checked against; set back, it is behind the market for a while."""
         self._market = market
         self._stale: dict[str, dict[str, Any]] = {}
         self.handlers: Mapping[str, Handler] = {
             "/fapi/v1/ping": lambda params: {},
-            "/fapi/v1/time": lambda params: {"serverTime": market.now_ms},
+            "/fapi/v1/time": lambda params: {"serverTime": now_ms()},
             "/fapi/v1/exchangeInfo": lambda params: exchange_info(market),
             "/fapi/v1/depth": self._depth,
             "/fapi/v1/rpiDepth": self._rpi_depth,
@@ -50,7 +51,7 @@ class PublicAnswers:
             "/fapi/v2/ticker/price": lambda params: self._one_or_all(params, self.price),
             "/fapi/v1/ticker/bookTicker": lambda params: self._one_or_all(params, self.book_ticker),
             "/api/v3/ping": lambda params: {},
-            "/api/v3/time": lambda params: {"serverTime": market.now_ms},
+            "/api/v3/time": lambda params: {"serverTime": now_ms()},
             "/sapi/v1/system/status": lambda params: {"status": 0, "msg": "normal"},
             "/sapi/v1/capital/config/getall": lambda params: [],
             "/sapi/v1/margin/allPairs": lambda params: [],
