@@ -24,7 +24,7 @@ from engine.exchange.orders import (
     PrivateStreamLost,
     PrivateStreamReady,
 )
-from engine.exchange.refusals import INVALID_LISTEN_KEY
+from engine.exchange.refusals import INVALID_LISTEN_KEY, REGION_REFUSED
 from engine.exchange.rest import Rest
 from engine.exchange.transport import Socket, SocketClosed, WsTransport
 from engine.exchange.venue import Venue
@@ -161,11 +161,10 @@ class PrivateStream:
             since_ms = self._clock.mono_ms()
             try:
                 await self._live()
-            except Rejected:
-                await self._lose("the key was refused")
-                raise
             except (ExchangeError, BadPayload) as end:
                 await self._lose(str(end))
+                if isinstance(end, Rejected) and end.status != REGION_REFUSED:
+                    raise  # the key is refused; a refusal of the region may pass
                 lived_ms = self._clock.mono_ms() - since_ms
                 attempts = 0 if lived_ms >= CALM_MS else attempts
                 if not isinstance(end, KeyDead) or lived_ms < SHORT_LIFE_MS:

@@ -24,6 +24,7 @@ CANCEL_REJECTED = -2011
 DUPLICATE_CLIENT_ID = -4116
 INVALID_LISTEN_KEY = -1125
 DISCONNECTED = -1001
+REGION_REFUSED = 451  # an HTTP status: the exchange does not serve the place we call from
 ALREADY_SO = frozenset({-4046, -4059})
 
 _STATUS_UNKNOWN = frozenset({-1000, -1006, -1007})
