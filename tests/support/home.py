@@ -32,7 +32,7 @@ PERPDECK = (sys.executable, "-m", "console")
 
 def clean_environment(folder: Path, **more: str) -> dict[str, str]:
     """The environment without anybody's settings, keys or terminal."""
-    foreign = ("PERPDECK", "TMUX", "NO_COLOR", "LC_", "COVERAGE")
+    foreign = ("PERPDECK", "TMUX", "NO_COLOR", "LC_", "COVERAGE", "COLUMNS", "LINES")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     root = str(Path(__file__).parents[2])
     return {**kept, "PERPDECK_HOME": str(folder), "PYTHONPATH": root, "LANG": "C.UTF-8", **more}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.home import PERPDECK, Home
-from tests.support.terminal import PseudoTerminal, Terminal
+from tests.support.terminal import PseudoTerminal
 
 pytestmark = pytest.mark.walk
 
@@ -72,14 +72,3 @@ def test_screen_without_a_terminal_worth_the_name_is_refused(home: Home) -> None
         line.close()
     assert b"no terminal; use --headless" in said
     assert not home.pids()
-
-
-@pytest.mark.timeout(120)
-def test_plain_locale_gets_plain_glyphs(home: Home) -> None:
-    with Terminal([*PERPDECK, "demo"], 140, 40, {**home.environment, "LC_ALL": "C"}, tmux=False) as screen:
-        screen.wait_for("RUNNING", 40)
-        screen.wait_for(r"\+ Book BTCUSDT -", 5)
-        assert screen.text().isascii(), sorted({c for c in screen.text() if not c.isascii()})
-        screen.press("q")
-        screen.wait_for("the engine goes on", 10)
-    assert home.json("stop")["state"] == "STOPPED"

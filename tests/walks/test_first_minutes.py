@@ -99,15 +99,18 @@ def _carry(screen: Terminal, home: Home, position_id: object) -> float:
 
 
 def _leave_and_return(screen: Terminal, home: Home, columns: int, rows: int) -> None:
-    """`q` leaves the screen and not the engine; `attach` returns; `stop` ends engine and exchange."""
+    """`q` leaves the screen and not the engine; `attach` returns, in plain glyphs if need be; `stop` ends both."""
     screen.press("q")
     screen.wait_for(r"the engine goes on", 10)
     status = home.status()
     assert status["state"] == "RUNNING"
     pids = home.pids()
     assert len(pids) == 2, "engine and exchange outlive the screen"
-    with Terminal([*PERPDECK, "attach"], columns, rows, home.environment) as again:
-        again.wait_for("APPROVE", 20)
+    plain = {**home.environment, "LC_ALL": "C"}
+    with Terminal([*PERPDECK, "attach"], columns, rows, plain, tmux=False) as again:
+        again.wait_for(r"APPROVE \| RUNNING", 20)
+        again.wait_for(r"(?m)^\+ \w+", 10)
+        assert again.text().isascii(), sorted({sign for sign in again.text() if not sign.isascii()})
         again.press("q")
         again.wait_for(r"the engine goes on", 10)
     stopped = home.json("stop")
