@@ -89,3 +89,31 @@ async def test_holes_are_remembered_newest_first(history_url: str) -> None:
         ask = HistoryQueries(reader)
         assert [gap.from_ms for gap in await ask.gaps()] == [5, 1]
         assert await ask.gaps(["open"]) == [new]
+
+
+async def test_ends_and_symbols_are_found_without_looking_at_every_bar(history_url: str) -> None:
+    async with opened(history_url, "history") as (journal, reader):
+        writer, ask = HistoryWriter(journal), HistoryQueries(reader)
+        assert await ask.symbols() == []
+        await writer.upsert_candles("BTCUSDT", "15m", [bar(1), bar(2), bar(5)])
+        await writer.upsert_candles("ADAUSDT", "15m", [bar(3)._replace(symbol="ADAUSDT")])
+        assert await ask.symbols() == ["ADAUSDT", "BTCUSDT"]
+        assert await ask.ends(["BTCUSDT", "ADAUSDT", "XRPUSDT"], "15m") == {
+            "BTCUSDT": (TF_MS, 5 * TF_MS), "ADAUSDT": (3 * TF_MS, 3 * TF_MS),
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("opens", [[1, 2, 3, 4], [1, 2, 4], [4], []])
+async def test_open_times_are_those_that_are_stored_with_and_without_holes(history_url: str, opens: list[int]) -> None:
+    async with opened(history_url, "history") as (journal, reader):
+        await HistoryWriter(journal).upsert_candles("BTCUSDT", "15m", [bar(n) for n in opens])
+        found = await HistoryQueries(reader).open_times("BTCUSDT", "15m")
+        assert found.tolist() == [n * TF_MS for n in opens]
+
+
+async def test_a_bar_off_the_grid_is_among_the_open_times(history_url: str) -> None:
+    async with opened(history_url, "history") as (journal, reader):
+        odd = bar(2)._replace(open_time=2 * TF_MS + 60_000)
+        await HistoryWriter(journal).upsert_candles("BTCUSDT", "15m", [bar(1), odd, bar(3)])
+        found = await HistoryQueries(reader).open_times("BTCUSDT", "15m")
+        assert found.tolist() == [TF_MS, 2 * TF_MS + 60_000, 3 * TF_MS]
