@@ -20,6 +20,7 @@ from engine.desk.bar_walk import BarWalk
 from engine.desk.data_alerts import DataAlerts
 from engine.desk.desk import Desk
 from engine.desk.gauges import Gauges
+from engine.desk.holds import Holds
 from engine.desk.market_quotes import MarketQuotes
 from engine.desk.measured import Measured
 from engine.desk.notice_log import NoticeLog
@@ -245,7 +246,11 @@ def _wired(
             clock, bus, supervisor, lag, journal, history, client, trader, listings, instruments, books, feed,
             closes, loading, repair, pipeline, floor, recovery, notices, gauges, desk, server, summary,
             attention, walk, download.close,
-            answers, queries, [("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART)],
+            answers, queries,
+            [
+                ("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART),
+                ("holds", Holds(client, journal, floor.standing, clock).run, Policy.RESTART),
+            ],
         )
     )  # fmt: skip
     late.engine = engine
