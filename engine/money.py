@@ -46,9 +46,7 @@ class Side(IntEnum):
 
 def decimal(value: float | int | str | Decimal) -> Decimal:
     """A Decimal that prints as the value does; raises ValueError for NaN and infinity."""
-    result = (
-        value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
-    )
+    result = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
     if not result.is_finite():
         raise ValueError(f"not a finite number: {value!r}")
     return result

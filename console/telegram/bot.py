@@ -11,28 +11,24 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import telegram
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyKeyboardMarkup, Update
-from telegram.constants import ParseMode
-from telegram.error import BadRequest, Conflict, NetworkError, RetryAfter, TelegramError
+from telegram.error import Conflict, NetworkError, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 from console.telegram import cards
 from console.telegram.commands import ALIASES, COMMANDS, KEYBOARD, Asker, BotCommand, export_csv
+from console.telegram.courier import Courier, quietly, say
 from console.telegram.guests import Guests
 from console.telegram.outbox import (
     INFO,
-    PER_MINUTE,
     SAFETY,
     SIGNAL,
     TRADE,
     Message,
     Outbox,
-    retry_after_ms,
-    split,
 )
 from engine.port.commands import ApproveSignal, Done, RejectSignal, SnoozeSignal
 from engine.port.contract import EnginePort
@@ -43,7 +39,6 @@ os.environ.setdefault("PTB_TIMEDELTA", "1")
 
 CONFIRM_S = 20.0
 POLL_S = 20
-SEND_EVERY_S = 0.3
 SNOOZE_S = 120.0
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 
@@ -91,7 +86,6 @@ class TelegramSeat:
         self._report = report
         self._cards: dict[str, _Card] = {}
         self._asked: dict[str, tuple[float, int, BotCommand, list[str]]] = {}
-        self._sent_s: dict[int, list[float]] = {}
         self._ids = 0
         self.conflicts = 0
 
@@ -107,7 +101,7 @@ class TelegramSeat:
         async with bot, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._poll(bot), name="telegram poll")
             tasks.create_task(self._listen(), name="telegram listen")
-            tasks.create_task(self._send(bot), name="telegram send")
+            tasks.create_task(Courier(self._outbox, self._mono_s, self._now_ms).run(bot), name="telegram send")
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -157,16 +151,16 @@ class TelegramSeat:
             words = [text.split()[0].lstrip("/").split("@")[0], *text.split()[1:]]
         command = COMMANDS.get(words[0].lower()) if words else None
         if command is None:
-            await self._say(bot, chat, "unknown command; /help lists them")
+            await say(bot, chat, "unknown command; /help lists them")
             return
         if command.control and role != "operator":
-            await self._say(bot, chat, "only operators may do that")
+            await say(bot, chat, "only operators may do that")
             return
         await self._answer(bot, chat, user.id, command, words[1:])
 
     async def _answer(self, bot: telegram.Bot, chat: int, user: int, command: BotCommand, args: list[str]) -> None:
         if command.typed and (not args or args[0] != self._options.account):
-            await self._say(bot, chat, f"type the account's name to confirm: /{command.name} {self._options.account}")
+            await say(bot, chat, f"type the account's name to confirm: /{command.name} {self._options.account}")
             return
         if command.control and not command.typed:
             nonce = secrets.token_hex(4)
@@ -174,7 +168,7 @@ class TelegramSeat:
             keyboard = InlineKeyboardMarkup(
                 [[InlineKeyboardButton(f"yes, {command.name}", callback_data=f"c:{nonce}")]]
             )
-            await self._say(bot, chat, f"/{command.name} {' '.join(args)}: sure? {CONFIRM_S:g} s", keyboard)
+            await say(bot, chat, f"/{command.name} {' '.join(args)}: sure? {CONFIRM_S:g} s", keyboard)
             return
         asker = self._asker(user)
         if command.name == "export":
@@ -192,14 +186,14 @@ class TelegramSeat:
             text = await command.answer(asker, args)
         except (LookupError, ConnectionError) as error:
             text = str(error)
-        await self._say(bot, chat, text, markup)
+        await say(bot, chat, text, markup)
 
     async def _pair(self, bot: telegram.Bot, message: telegram.Message, user: telegram.User, code: str) -> None:
         role = self._guests.pair(user.id, message.chat.id, user.full_name, code)
         if role is None:
             self._guests.strangers += 1
             return
-        await self._say(bot, message.chat.id, f"paired as {role}; /help lists what you can ask")
+        await say(bot, message.chat.id, f"paired as {role}; /help lists what you can ask")
 
     async def _on_button(self, bot: telegram.Bot, query: telegram.CallbackQuery) -> None:
         user, data = query.from_user.id, query.data or ""
@@ -215,7 +209,7 @@ class TelegramSeat:
             said = await self._decided(bot, query, kind, signal_id, nonce, role)
         else:
             said = "that button is not one of ours"
-        await _quietly(query.answer(said[:190]))
+        await quietly(query.answer(said[:190]))
 
     async def _confirmed(self, user: int, nonce: str) -> str:
         asked = self._asked.pop(nonce, None)
@@ -236,7 +230,7 @@ class TelegramSeat:
             except LookupError as error:
                 return str(error)
             if query.message is not None:
-                await self._say(bot, query.message.chat.id, text)
+                await say(bot, query.message.chat.id, text)
             return "why"
         if role != "operator":
             return "only operators may decide"
@@ -298,82 +292,9 @@ class TelegramSeat:
             buttons = (row,) if role == "operator" else ((row[2],),)
             await self._outbox.add(Message(f"{notice.signal_id}:{chat}", chat, card.text, SIGNAL, buttons))
 
-    # -- out -----------------------------------------------------------------------------------------------------------
-
-    async def _send(self, bot: telegram.Bot) -> None:
-        while True:
-            for message in await self._outbox.due(self._now_ms(), 20):
-                if self._may_send(message.chat):
-                    await self._deliver(bot, message)
-            await asyncio.sleep(SEND_EVERY_S)
-
-    def _may_send(self, chat: int) -> bool:
-        sent = [at for at in self._sent_s.get(chat, []) if self._mono_s() - at < 60]
-        self._sent_s[chat] = sent
-        return len(sent) < PER_MINUTE
-
-    async def _deliver(self, bot: telegram.Bot, message: Message) -> None:
-        try:
-            message_id = await self._transmit(bot, message)
-        except RetryAfter as error:
-            wait_ms = round(_seconds(error.retry_after) * 1000)
-            await self._outbox.retry(message.key, message.attempts + 1, self._now_ms() + wait_ms)
-        except BadRequest:
-            # The chat refuses this very text; nothing would come of sending it again.
-            await self._outbox.sent(message.key, self._now_ms(), 0)
-        except TelegramError:
-            await self._outbox.retry(
-                message.key, message.attempts + 1, self._now_ms() + retry_after_ms(message.attempts)
-            )
-        else:
-            self._sent_s.setdefault(message.chat, []).append(self._mono_s())
-            await self._outbox.sent(message.key, self._now_ms(), message_id)
-
-    async def _transmit(self, bot: telegram.Bot, message: Message) -> int:
-        if message.edits:
-            known = await self._outbox.message_id(message.edits)
-            if known:
-                await bot.edit_message_text(
-                    message.text, chat_id=message.chat, message_id=known, parse_mode=ParseMode.HTML
-                )
-                return known
-        markup = None
-        if message.buttons:
-            markup = InlineKeyboardMarkup(
-                [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in message.buttons]
-            )
-        sent = await _html_or_plain(bot, message.chat, message.text, markup)
-        return sent.message_id
-
-    async def _say(self, bot: telegram.Bot, chat: int, text: str, markup: Any = None) -> None:
-        for part in split(text):
-            await _quietly(_html_or_plain(bot, chat, part, markup))
-
     def _asker(self, user: int) -> Asker:
         return Asker(self._port, f"telegram:{user}", self._next_id)
 
     def _next_id(self) -> str:
         self._ids += 1
         return f"telegram-{secrets.token_hex(8)}-{self._ids}"
-
-
-async def _html_or_plain(bot: telegram.Bot, chat: int, text: str, markup: Any) -> telegram.Message:
-    """A formatting error falls back to plain text."""
-    try:
-        return await bot.send_message(chat, text, parse_mode=ParseMode.HTML, reply_markup=markup)
-    except BadRequest as error:
-        if "parse" not in str(error).lower():
-            raise
-        return await bot.send_message(chat, text, reply_markup=markup)
-
-
-def _seconds(hint: float | timedelta) -> float:
-    return hint.total_seconds() if isinstance(hint, timedelta) else float(hint)
-
-
-async def _quietly(sending: Any) -> None:
-    """An answer that cannot be given is not worth the bot's life."""
-    try:
-        await sending
-    except TelegramError:
-        return

@@ -57,10 +57,10 @@ def sweep(
     jobs = [applied(job, cell) for cell in cells]
     ids = [cell_id(job, cell) for cell in cells]
     finished = {one.id: one for one in _read(kept)} if kept is not None else {}
-    todo = [k for k, name in enumerate(ids) if name not in finished]
-    skipped(len(cells) - len(todo))
+    left = [k for k, name in enumerate(ids) if name not in finished]
+    skipped(len(cells) - len(left))
     parts: dict[int, list[SymbolResult]] = {}
-    for (k, _), result in runner(jobs, [(k, symbol) for k in todo for symbol in job.symbols]):
+    for (k, _), result in runner(jobs, [(k, symbol) for k in left for symbol in job.symbols]):
         seen(result)
         parts.setdefault(k, []).append(result)
         if len(parts[k]) == len(job.symbols):

