@@ -301,6 +301,7 @@ def screen_choices(
     settings = call.load(_look(given)).settings.console
     return ConsoleOptions(
         theme=settings.theme, ascii=settings.ascii or not _unicode(call), link=settings.link, red_up=settings.red_up,
+        bell=settings.bell,
         keys=dict(settings.keys), read_only=bool(given.get("read_only")), demo=demo, tour=demo and memory.first_time,
         actor=screen_actor(), reconnect=open_port, notices_after=memory.notices_after, seen=memory.saw,
         history=memory.history, no_color=call.no_color or bool(call.environment.get("NO_COLOR")),
