@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
+import numpy as np
 import structlog
 
 from config.schema import HistorySettings
@@ -24,9 +25,9 @@ from engine.market.fetch import BarFetcher
 from engine.market.integrity import DAY_MS, Gap, Grade, Scan, expected_span, find_gaps, grade, track
 from engine.market.pages import cost
 from engine.store.history_queries import HistoryQueries
-from engine.store.history_rows import GapRow
+from engine.store.history_rows import CandleColumns, GapRow
 from engine.store.journal import Journal
-from strategies.model import TIMEFRAME_MS
+from strategies.model import I64, TIMEFRAME_MS
 
 log = structlog.get_logger("market")
 
@@ -140,14 +141,17 @@ class HistoryLoader:
         return weight
 
     async def _load(self, symbol: str, listed_ms: int) -> LoadResult:
-        known = await self._known(symbol)
+        # Hundreds of symbols come back at once after a restart: few looks at the store, each for all timeframes.
+        outline = await self._queries.outline(symbol, self._history_ms)
+        known = {(row.tf, row.from_ms): row for row in outline.gaps}
         scans: dict[str, tuple[Scan, Span]] = {}
         for tf in self._history_ms:
-            scans[tf] = await self._fill(symbol, tf, listed_ms, known)
-            await self._remember(symbol, tf)
+            scans[tf] = await self._fill(symbol, tf, listed_ms, known, outline.times[tf])
+        for tf, stored in (await self._queries.newest_of(symbol, CAPACITY)).items():
+            self._remember(symbol, tf, stored)
         await self._fold(symbol)
         for tf, (scan, span) in scans.items():
-            scans[tf] = (await self._after_folding(symbol, tf, scan, span), span)
+            scans[tf] = (await self._after_folding(symbol, tf, scan, span, outline.times[tf]), span)
         gaps = [track(symbol, tf, gap) for tf, (scan, _) in scans.items() for gap in scan.gaps]
         total = sum(scan.present for scan, _ in scans.values())
         if not gaps:
@@ -156,14 +160,11 @@ class HistoryLoader:
         suspended = [
             tf for tf, (scan, span) in scans.items() if grade(scan, TIMEFRAME_MS[tf], span[1]) is Grade.SUSPENDED
         ]
-        worst = min(
-            (scan.completeness_pct for scan, _ in scans.values() if scan.completeness_pct is not None), default=0.0
-        )
-        return Partial(total, tuple(gaps), tuple(suspended), worst)
+        shares = [share for scan, _ in scans.values() if (share := scan.completeness_pct) is not None]
+        return Partial(total, tuple(gaps), tuple(suspended), min(shares, default=0.0))
 
-    async def _remember(self, symbol: str, tf: str) -> None:
+    def _remember(self, symbol: str, tf: str, stored: CandleColumns) -> None:
         """Stored bars into memory."""
-        stored = await self._queries.candles(symbol, tf, newest=CAPACITY[tf])
         for bad in self._panels.load(symbol, tf, stored):
             log.error("stored_bar_invalid", symbol=symbol, tf=tf, what=str(bad))
 
@@ -175,18 +176,18 @@ class HistoryLoader:
         for tf, bars in folded.items():
             await self._fetcher.store(symbol, tf, bars)
 
-    async def _after_folding(self, symbol: str, tf: str, scan: Scan, span: Span) -> Scan:
+    async def _after_folding(self, symbol: str, tf: str, scan: Scan, span: Span, stored: I64) -> Scan:
         """What is there once longer bars were folded; those that a hole in the 15m bars stood against are fetched."""
         if not scan.gaps or not self._foldable(tf, scan.gaps[-1]):
             return scan
-        scan = await self._scan(symbol, tf, span)
+        scan = _scan(np.union1d(stored, self._panels.candles(symbol, tf).open_time), tf, span)
         late = [hole for hole in scan.gaps if hole.from_ms >= self._clock.now_ms() - FOLD_BACK_MS]
         if not late:
             return scan
         for hole in late:
             await self._fetcher.fetch(symbol, tf, hole.from_ms, hole.to_ms, Lane.BACKGROUND)
-        await self._remember(symbol, tf)
-        return await self._scan(symbol, tf, span)
+        self._remember(symbol, tf, await self._queries.candles(symbol, tf, newest=CAPACITY[tf]))
+        return await self._look(symbol, tf, span)
 
     def _foldable(self, tf: str, hole: Gap) -> bool:
         """Whether 15m bars will say what the longer bars of a hole were: one that reaches up to the present."""
@@ -194,24 +195,25 @@ class HistoryLoader:
         newest = hole.to_ms + TIMEFRAME_MS[tf] > now_ms
         return tf != BASE and newest and hole.from_ms >= now_ms - min(FOLD_BACK_MS, self._history_ms[BASE])
 
-    async def _fill(self, symbol: str, tf: str, listed_ms: int, known: Known) -> tuple[Scan, Span]:
-        """Fetch what is missing; returns what is there then and the range that was looked at."""
+    async def _fill(self, symbol: str, tf: str, listed_ms: int, known: Known, stored: I64) -> tuple[Scan, Span]:
+        """Fetch what is missing beside the stored bars; returns what is there then and the range that was looked at."""
         span = self._span(tf, listed_ms, known)
-        scan = await self._scan(symbol, tf, span)
+        scan = _scan(stored, tf, span)
         if scan.gaps and self._archive is not None:
             for hole in scan.gaps:
                 await self._fill_from_archive(self._archive, symbol, tf, hole)
-            scan = await self._scan(symbol, tf, span)
+            scan = await self._look(symbol, tf, span)
         tried = [hole for hole in reversed(scan.gaps) if self._due(tf, hole, known) and not self._foldable(tf, hole)]
-        if not tried and tf != BASE:
-            return scan, span
         for hole in tried:
             await self._fetcher.fetch(symbol, tf, hole.from_ms, hole.to_ms, Lane.BACKGROUND)
+        before = span
         if tf == BASE:
             span = await self._catch_up(symbol, span, listed_ms, known)
+        if not tried and span == before:
+            return scan, span
         if tried and tried[-1].from_ms == span[0]:
             span = await self._settle_beginning(symbol, tf, tried[-1], span[1])
-        return await self._scan(symbol, tf, span), span
+        return await self._look(symbol, tf, span), span
 
     async def _catch_up(self, symbol: str, span: Span, listed_ms: int, known: Known) -> Span:
         """Fetch what closed while we were fetching, until nothing did; a quick exchange is not chased for ever."""
@@ -244,12 +246,8 @@ class HistoryLoader:
             good = [bar for bar in bars if fault(tf, bar) is None]
             await self._fetcher.store(symbol, tf, good)
 
-    async def _known(self, symbol: str) -> Known:
-        return {(row.tf, row.from_ms): row for row in await self._queries.gaps(symbol=symbol)}
-
-    async def _scan(self, symbol: str, tf: str, span: Span) -> Scan:
-        start_ms, end_ms = span
-        return find_gaps(await self._queries.open_times(symbol, tf, start_ms), TIMEFRAME_MS[tf], start_ms, end_ms)
+    async def _look(self, symbol: str, tf: str, span: Span) -> Scan:
+        return _scan(await self._queries.open_times(symbol, tf, span[0]), tf, span)
 
     def _span(self, tf: str, listed_ms: int, known: Known) -> Span:
         """[start, end) of open times that should be there; what was before the first bar is not expected."""
@@ -264,3 +262,7 @@ class HistoryLoader:
         row = known.get((tf, hole.from_ms))
         given_up = row is not None and row.state == "unfillable" and row.to_ms == hole.to_ms
         return not given_up or (row is not None and row.next_try_ms <= self._clock.now_ms())
+
+
+def _scan(times: I64, tf: str, span: Span) -> Scan:
+    return find_gaps(times, TIMEFRAME_MS[tf], *span)

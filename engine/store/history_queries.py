@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,13 @@ class SeriesSpan(NamedTuple):
     bars: int
 
 
+class Outline(NamedTuple):
+    """Open times of the stored bars by timeframe, sorted, and the known holes of one symbol."""
+
+    times: dict[str, NDArray[np.int64]]
+    gaps: list[GapRow]
+
+
 class HistoryQueries:
     """Bars, holes and tape. Everything raises StoreError."""
 
@@ -41,6 +48,22 @@ class HistoryQueries:
     async def open_times(self, symbol: str, tf: str, since_ms: int = 0) -> NDArray[np.int64]:
         """Open times of the stored bars, sorted."""
         return await self._reader.run(lambda connection: _open_times(connection, symbol, tf, since_ms))
+
+    async def outline(self, symbol: str, timeframes: Iterable[str]) -> Outline:
+        """What is stored of a symbol and what is known of its holes, in one look."""
+        c = table_of(GapRow).c
+
+        def work(connection: Connection) -> Outline:
+            times = {tf: _open_times(connection, symbol, tf, 0) for tf in timeframes}
+            return Outline(times, read(connection, GapRow, c.symbol == symbol))
+
+        return await self._reader.run(work)
+
+    async def newest_of(self, symbol: str, counts: Mapping[str, int]) -> dict[str, CandleColumns]:
+        """The newest bars of a symbol, at most so many of each timeframe, oldest first."""
+        return await self._reader.run(
+            lambda found: {tf: _candles(found, symbol, tf, 0, None, count) for tf, count in counts.items()}
+        )
 
     async def symbols(self) -> list[str]:
         """Symbols with at least one stored bar, sorted."""
