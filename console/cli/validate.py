@@ -112,7 +112,7 @@ def walkforward(call: Invocation, **given: Any) -> None:
     """Parameters chosen on the past only, judged on what came after."""
     from engine.research.data import DataFault
     from engine.research.grid import GridFault, applied, cells_of, grid_of
-    from engine.research.sweep import cell_trades, processes
+    from engine.research.sweep import cell_trades
     from engine.research.walkforward import walk_forward
 
     job = job_of(call, given, draws=0)
@@ -128,7 +128,7 @@ def walkforward(call: Invocation, **given: Any) -> None:
         progress.step(result.bars)
 
     try:
-        trades = cell_trades(jobs, processes(workers_of(given)), seen)
+        trades = cell_trades(jobs, workers_of(given), seen)
     except DataFault as fault:
         raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
     finally:

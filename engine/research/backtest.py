@@ -16,10 +16,10 @@ import numpy as np
 
 from config.schema import ExitSettings, RiskSettings
 from engine.research.baseline import Matched, random_entries
-from engine.research.candidates import scan, window_of
-from engine.research.data import files_of, read_funding, read_tape
-from engine.research.features import BtcHistory, FundingHistory, funding_history, history_of
-from engine.research.prices import path_of
+from engine.research.candidates import Scan, scan, window_of
+from engine.research.data import Tape, files_of, read_funding, read_tape
+from engine.research.features import BtcHistory, FundingHistory, History, funding_history, history_of
+from engine.research.prices import PricePath, path_of
 from engine.research.replay import Rules, replay
 from engine.research.snapshots import BASE, Snapshots
 from engine.research.trades import Trade
@@ -101,16 +101,44 @@ def _each(job: Job, workers: int, seen: Callable[[SymbolResult], None]) -> Itera
             pool.shutdown(cancel_futures=True)
 
 
+class _Looked(msgspec.Struct, frozen=True, eq=False):
+    """What a symbol had to say, whatever is traded on it."""
+
+    tape: Tape
+    history: History
+    window: tuple[int, int]
+    path: PricePath
+    scanned: Scan
+
+
+def _look(job: Job, symbol: str) -> _Looked:
+    """Read, measure and evaluate a symbol; jobs that differ in exits, limits or costs only share one look."""
+    key = msgspec.structs.replace(
+        job, symbols=(symbol,), exits=ExitSettings(), risk=RiskSettings(), fees=Fees(0.0, 0.0, 0.0), draws=0, seed=0
+    )
+    if key not in _kept_looks:
+        tape = read_tape(Path(job.folder), symbol, job.to_ms, job.minutes)
+        history = history_of(tape, job.settings)
+        window = window_of(history, job.from_ms, job.to_ms)
+        snapshots = Snapshots(history, job.settings, btc_of(job), _funding(job).get(symbol))
+        scanned = scan(history, snapshots, job.settings, job.names, window)
+        _kept_looks.clear()
+        _kept_looks[key] = _Looked(tape, history, window, path_of(history.frames[BASE], history.minutes), scanned)
+    return _kept_looks[key]
+
+
+def run_jobs(jobs: Sequence[Job], symbol: str) -> list[SymbolResult]:
+    """Several jobs on one symbol, in their order; those with the same analysis are evaluated once."""
+    order = sorted(range(len(jobs)), key=lambda k: msgspec.json.encode(jobs[k].settings, order="deterministic"))
+    found = {k: run_symbol(jobs[k], symbol) for k in order}
+    return [found[k] for k in range(len(jobs))]
+
+
 def run_symbol(job: Job, symbol: str) -> SymbolResult:
     """One symbol from file to trades. Raises DataFault."""
-    folder = Path(job.folder)
-    tape = read_tape(folder, symbol, job.to_ms, job.minutes)
-    history = history_of(tape, job.settings)
+    looked = _look(job, symbol)
+    tape, history, window, path, scanned = looked.tape, looked.history, looked.window, looked.path, looked.scanned
     rates = _funding(job).get(symbol)
-    window = window_of(history, job.from_ms, job.to_ms)
-    path = path_of(history.frames[BASE], history.minutes)
-    snapshots = Snapshots(history, job.settings, btc_of(job), rates)
-    scanned = scan(history, snapshots, job.settings, job.names, window)
     settlements = () if rates is None else tuple(zip(rates.at_ms.tolist(), rates.rate.tolist(), strict=True))
     rules = Rules(job.settings, job.exits, job.risk, job.fees)
     replayed = replay(history, path, scanned.found, rules, settlements)
@@ -132,6 +160,7 @@ def run_symbol(job: Job, symbol: str) -> SymbolResult:
 # What a process keeps between its tasks: the context of BTC and the settlements are the same for all of them.
 _kept_btc: dict[tuple[str, int | None, StrategySettings], BtcHistory | None] = {}
 _kept_funding: dict[str, dict[str, FundingHistory]] = {}
+_kept_looks: dict[Job, _Looked] = {}
 
 
 def btc_of(job: Job) -> BtcHistory | None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from engine.research.backtest import Job, SymbolResult, run_symbol, trades_of
+from engine.research.backtest import Job, SymbolResult, run_jobs, run_symbol, trades_of
 from engine.research.fingerprint import fingerprint
 from engine.research.grid import Cell, applied, cell_id
 from engine.research.stats import summary
@@ -72,13 +72,31 @@ def sweep(
     return [finished[name] for name in ids]
 
 
-def cell_trades(jobs: Sequence[Job], runner: Runner, seen: Callable[[SymbolResult], None]) -> list[list[Trade]]:
-    """The closed trades of every job, for walk-forward."""
-    parts: list[list[SymbolResult]] = [[] for _ in jobs]
-    for (k, _), result in runner(jobs, [(k, symbol) for k, job in enumerate(jobs) for symbol in job.symbols]):
-        seen(result)
-        parts[k].append(result)
-    return [trades_of(sorted(part, key=lambda result: result.symbol)) for part in parts]
+def cell_trades(
+    jobs: Sequence[Job], workers: int, seen: Callable[[SymbolResult], None] = lambda _result: None
+) -> list[list[Trade]]:
+    """The closed trades of every job, for walk-forward; a symbol is evaluated once for all jobs of one analysis."""
+    symbols = jobs[0].symbols
+    parts: dict[str, list[SymbolResult]] = {}
+    for symbol, found in _by_symbol(jobs, symbols, min(workers, len(symbols))):
+        parts[symbol] = found
+        for result in found:
+            seen(result)
+    return [trades_of([parts[symbol][k] for symbol in sorted(symbols)]) for k in range(len(jobs))]
+
+
+def _by_symbol(jobs: Sequence[Job], symbols: Sequence[str], workers: int) -> Iterator[tuple[str, list[SymbolResult]]]:
+    if workers == 1:
+        for symbol in symbols:
+            yield symbol, run_jobs(jobs, symbol)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(run_jobs, jobs, symbol): symbol for symbol in symbols}
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def here(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Done]:

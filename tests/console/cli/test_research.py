@@ -168,3 +168,19 @@ def test_calibration_writes_only_when_asked(folder: Path, tmp_path: Path, capsys
     assert isinstance(Measured.read(tmp_path), Measured)
     assert (tmp_path / "measured.json").exists()
     assert json.loads((tmp_path / "measured.json").read_text()) == value["buckets"]
+
+
+def test_walkforward_on_one_process_equals_two(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = tmp_path / "grid.yaml"
+    grid.write_text("parameters:\n  exits.trail_atr: [1.2, 2.0]\n  risk.max_cost_r: [0.0, 0.15]\n")
+    ask = ("validate", "walkforward", "--data", str(folder), "--strategy", "action_price", "--grid", str(grid),
+           "--folds", "2", "--set", "strategies.action_price.room_r=0")  # fmt: skip
+    code, one, _ = call(capsys, tmp_path, *ask, "--workers", "1")
+    _, two, _ = call(capsys, tmp_path, *ask, "--workers", "2")
+    assert code == 0
+    assert one == two
+    assert one["trials"] == 4
+    assert len(one["folds"]) == 2
+    assert one["out_of_sample"]["trades"] <= one["unchosen"]["trades"]

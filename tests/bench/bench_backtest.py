@@ -1,0 +1,133 @@
+"""How quick the laboratory is: its own strategies, its cost over months, and the same rule in other back-testers.
+
+Run as `python -m tests.bench.bench_backtest [--data DIR] [--peers DIR]`. Peers live in environments of their own,
+DIR/backtesting and DIR/vectorbt (`uv venv` and `uv pip install backtesting pyarrow`); one that is not there is skipped
+with a word. All run one rule: long when EMA20 crosses above EMA50 with RSI14 between 40 and 70, entered at the next
+open, stop 2 % below and target 4 % above the fill. Wall times depend on the machine; ratios of one run hardly do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+from time import perf_counter, process_time
+
+import msgspec
+import numpy as np
+
+from engine.research.backtest import Job, run, run_symbol
+from engine.research.data import files_of, read_tape
+from engine.research.prices import path_of
+from engine.research.walk import Fees, Terms, follow
+from engine.trading.plan import ExitPlan
+from strategies.indicators import ema, relative_strength
+from tests.support.series import RECORDED
+
+STOP, TARGET, BAND = 0.02, 0.04, (40, 70)
+FOREVER = ExitPlan(atr=1.0, bar_ms=900_000, time_stop_min_mfe_atr=0.0, absolute_ms=1 << 60)
+SETTLED = 2000  # bars after which averages seeded in different ways agree
+DAY_MS = 86_400_000
+
+
+def ours(folder: Path, symbol: str) -> tuple[float, int, list[list[int]]]:
+    """The bracket rule with the laboratory's own pieces: seconds without reading, bars, trades."""
+    bars = read_tape(folder, symbol, minutes=False).bars
+    started = perf_counter()
+    fast, slow, rsi = ema(bars.close, 20), ema(bars.close, 50), relative_strength(bars.close)
+    signal = np.zeros(len(bars), dtype=np.bool_)
+    signal[1:] = (fast[:-1] <= slow[:-1]) & (fast[1:] > slow[1:])
+    signal &= (rsi > BAND[0]) & (rsi < BAND[1])
+    path, fees = path_of(bars), Fees(0.0005, 0.0005, 0.0)
+    found: list[list[int]] = []
+    free = 0
+    for bar in np.flatnonzero(signal[:-1]).tolist():
+        if bar < free:
+            continue
+        entry = path.open[bar + 1]
+        top = entry * (1 + TARGET)
+        ended = follow(path, bar + 1, Terms(1, entry, entry * (1 - STOP), top, top, (0.0, 1.0, 0.0), FOREVER), fees)
+        free = ended.last
+        found.append([path.open_ms[bar + 1], ended.exit_ms])
+    return perf_counter() - started, len(bars), found
+
+
+def peer(python: Path, script: str, file: Path) -> dict[str, object] | None:
+    """What another back-tester says; None where it is not installed."""
+    if not python.exists():
+        return None
+    done = subprocess.run(
+        [python, Path(__file__).parent / script, file], capture_output=True, text=True, check=False, timeout=600
+    )
+    if done.returncode:
+        print(f"  {script}: {done.stderr.strip().splitlines()[-1]}")
+        return None
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def beside_peers(folder: Path, peers: Path, symbol: str = "SOLUSDT") -> None:
+    """One rule, one symbol, everybody."""
+    file = files_of(folder)[symbol]
+    seconds, bars, trades = min((ours(folder, symbol) for _ in range(5)), key=lambda one: one[0])
+    print(f"EMA/RSI bracket rule, {symbol}, {bars:,} bars: ours {bars / seconds:,.0f} bars/s, {len(trades)} trades")
+    since = int(read_tape(folder, symbol, minutes=False).bars.open_time[SETTLED])
+    settled = [one for one in trades if one[0] >= since]
+    for name in ("backtesting", "vectorbt"):
+        found = peer(peers / name / "bin" / "python", f"peer_{name}.py", file)
+        if found is None:
+            print(f"  {name}: not installed below {peers}, skipped")
+            continue
+        theirs = [one for one in found["trades"] if one[0] >= since]  # type: ignore[attr-defined]
+        same = sum(one in theirs for one in settled)
+        speed = bars / float(found["seconds"])  # type: ignore[arg-type]
+        print(
+            f"  {name}: {speed:,.0f} bars/s, ours {bars / seconds / speed:.1f}x; of {len(settled)} settled trades "
+            f"{same} are the same in entry and exit, they have {len(theirs)}"
+        )
+
+
+def over_months(folder: Path, symbol: str = "SOLUSDT") -> None:
+    """Cost of a bar from one month to twelve, in processor time."""
+    last = int(read_tape(folder, symbol, minutes=False).bars.open_time[-1])
+    for months in (1, 3, 6, 12):
+        job = Job(folder=str(folder), symbols=(symbol,), from_ms=last - months * 30 * DAY_MS, draws=0)
+        started = process_time()
+        result = run_symbol(job, symbol)
+        print(f"  {months:2} months: {(process_time() - started) / result.bars * 1e6:6.1f} µs a bar")
+
+
+def pool(folder: Path, symbols: int = 6) -> None:
+    """Action Price over some symbols on one process and on two."""
+    names = tuple(list(files_of(folder))[:symbols])
+    job = Job(folder=str(folder), symbols=names, strategies=("action_price",), draws=0)
+    walls: list[float] = []
+    for workers in (1, 2):
+        started = perf_counter()
+        bars = sum(result.bars for result in run(job, workers))
+        walls.append(perf_counter() - started)
+        print(f"  action_price, {symbols} symbols, {workers} process(es): {bars / walls[-1]:,.0f} bars/s")
+    print(f"  two processes are {walls[0] / walls[1]:.2f}x one")
+    whole = msgspec.structs.replace(job, symbols=names[:1], strategies=())
+    started = process_time()
+    result = run_symbol(whole, names[0])
+    print(f"  all seven, {names[0]}: {(process_time() - started) / result.bars * 1e6:.0f} µs of processor a bar")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=RECORDED / "klines" / "um")
+    parser.add_argument("--peers", type=Path, default=Path(".bench"))
+    given = parser.parse_args()
+    if not given.data.is_dir():
+        print(f"recorded candles are not at hand: {given.data}")
+        return
+    beside_peers(given.data, given.peers)
+    over_months(given.data)
+    pool(given.data)
+
+
+if __name__ == "__main__":
+    main()
