@@ -163,7 +163,7 @@ class TelegramSettings(Section, frozen=True):
     operators: tuple[int, ...] = ()
     readers: tuple[int, ...] = ()
     muted: tuple[str, ...] = ()
-    quiet_hours: str = ""
+    quiet_hours: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")] = ""
 
 
 class ConsoleSettings(Section, frozen=True):
@@ -171,7 +171,6 @@ class ConsoleSettings(Section, frozen=True):
     red_up: bool = False
     ascii: bool = False
     link: Literal["auto", "fast", "slow"] = "auto"
-    timezone: str = "UTC"
     bell: bool = True
     keys: dict[str, str] = {}  # action id -> key
 

@@ -88,7 +88,7 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
         guests[:] = [people]
         options = BotOptions(
             loaded.secrets.telegram_token, settings.api_url, loaded.settings.account.name, frozenset(settings.muted),
-            parts.notices.last_seq,
+            settings.quiet_hours, parts.notices.last_seq,
         )  # fmt: skip
 
         def report(state: str) -> None:

@@ -61,6 +61,7 @@ class BotOptions:
     base_url: str = ""
     account: str = "main"
     muted: frozenset[str] = frozenset()
+    quiet_hours: str = ""
     notices_after: int = 0
 
 
@@ -98,10 +99,11 @@ class TelegramSeat:
             request=HTTPXRequest(connection_pool_size=8, read_timeout=patience_s),
             get_updates_request=HTTPXRequest(read_timeout=patience_s),
         )
+        courier = Courier(self._outbox, self._mono_s, self._now_ms, self._options.quiet_hours)
         async with bot, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._poll(bot), name="telegram poll")
             tasks.create_task(self._listen(), name="telegram listen")
-            tasks.create_task(Courier(self._outbox, self._mono_s, self._now_ms).run(bot), name="telegram send")
+            tasks.create_task(courier.run(bot), name="telegram send")
 
     # -- in ------------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import telegram
@@ -12,15 +12,33 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
-from console.telegram.outbox import PER_MINUTE, Message, Outbox, retry_after_ms, split
+from console.telegram.outbox import PER_MINUTE, SAFETY, Message, Outbox, retry_after_ms, split
 
 SEND_EVERY_S = 0.3
 
 
-class Courier:
-    """One sender for all chats, at most as many a minute as a chat may have."""
+def quiet_at(hours: str, now_ms: int) -> bool:
+    """Whether `hours`, as "23:00-07:00" in UTC, holds now; the end is not part of it, an empty text never holds.
 
-    def __init__(self, outbox: Outbox, mono_s: Callable[[], float], now_ms: Callable[[], int]) -> None:
+    Raises ValueError for anything else.
+    """
+    if not hours:
+        return False
+    first, last = (time.fromisoformat(part.strip()) for part in hours.split("-", 1))
+    now = datetime.fromtimestamp(now_ms / 1000, UTC).time()
+    return first <= now < last if first <= last else now >= first or now < last
+
+
+class Courier:
+    """One sender for all chats, at most as many a minute as a chat may have.
+
+    In quiet hours everything still arrives, but only what endangers a position makes a sound.
+    """
+
+    def __init__(
+        self, outbox: Outbox, mono_s: Callable[[], float], now_ms: Callable[[], int], quiet_hours: str = ""
+    ) -> None:
+        self._quiet_hours = quiet_hours
         self._outbox = outbox
         self._mono_s = mono_s
         self._now_ms = now_ms
@@ -69,7 +87,8 @@ class Courier:
             markup = InlineKeyboardMarkup(
                 [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in message.buttons]
             )
-        sent = await _html_or_plain(bot, message.chat, message.text, markup)
+        silent = message.priority < SAFETY and quiet_at(self._quiet_hours, self._now_ms())
+        sent = await _html_or_plain(bot, message.chat, message.text, markup, silent)
         return sent.message_id
 
 
@@ -79,14 +98,18 @@ async def say(bot: telegram.Bot, chat: int, text: str, markup: Any = None) -> No
         await quietly(_html_or_plain(bot, chat, part, markup))
 
 
-async def _html_or_plain(bot: telegram.Bot, chat: int, text: str, markup: Any) -> telegram.Message:
+async def _html_or_plain(
+    bot: telegram.Bot, chat: int, text: str, markup: Any, silent: bool = False
+) -> telegram.Message:
     """A formatting error falls back to plain text."""
     try:
-        return await bot.send_message(chat, text, parse_mode=ParseMode.HTML, reply_markup=markup)
+        return await bot.send_message(
+            chat, text, parse_mode=ParseMode.HTML, reply_markup=markup, disable_notification=silent
+        )
     except BadRequest as error:
         if "parse" not in str(error).lower():
             raise
-        return await bot.send_message(chat, text, reply_markup=markup)
+        return await bot.send_message(chat, text, reply_markup=markup, disable_notification=silent)
 
 
 def _seconds(hint: float | timedelta) -> float:

@@ -21,6 +21,7 @@ class BotApi:
         self.calls: list[str] = []
         self.trouble: deque[web.Response | None] = deque()  # answers to the next sendMessage or edit
         self.polling = True
+        self.down = False  # every message is answered with an error
         self.url = ""
         self._updates: list[dict[str, Any]] = []
         self._wake = asyncio.Event()
@@ -94,6 +95,8 @@ class BotApi:
             return _ok({"id": 1000001, "is_bot": True, "first_name": "desk", "username": "desk_bot"})
         if method == "getUpdates":
             return await self._get_updates(int(given.get("offset", 0)))
+        if method in ("sendMessage", "editMessageText") and self.down:
+            return broken()
         if method in ("sendMessage", "editMessageText") and self.trouble:
             trouble = self.trouble.popleft()
             if trouble is not None:
