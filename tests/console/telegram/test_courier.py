@@ -75,9 +75,7 @@ async def test_an_hour_without_a_link_loses_and_doubles_nothing() -> None:
         api.down = True
         for _ in range(40):
             now[0] += HOUR_MS // 40
-            calls = len(api.calls)
-            if any(message.next_ms <= now[0] for message in outbox.messages.values()):
-                await until(lambda calls=calls: len(api.calls) > calls)
+            await until(lambda: all(message.next_ms > now[0] for message in outbox.messages.values()))
         assert api.sent == []
         assert len(api.calls) > 40
         api.down = False
