@@ -15,6 +15,7 @@ from console.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from engine.research.backtest import Job
+    from engine.research.data import Tape
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +53,7 @@ class Pairs(click.ParamType[tuple[str, str]]):
 _OPTIONS = [
     click.option(
         "--data", type=click.Path(path_type=Path, exists=True, file_okay=False),
-        help="Folder of SYMBOL.parquet files, optionally below 15m/ (and 1m/).",
+        help="Folder of SYMBOL.parquet files, optionally below 15m/ (and 1m/); without it the stored candles.",
     ),
     click.option("--symbols", default="all", metavar="A,B|all", show_default=True),
     click.option("--from", "from_ms", type=Day(), metavar="DATE", help="First day, UTC; earlier bars warm up."),
@@ -83,12 +84,8 @@ def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
     from engine.research.data import files_of
     from engine.research.walk import Fees
 
-    folder = given["data"]
-    if folder is None:
-        raise CommandFailed(
-            Exit.USAGE, "no candles given", name="usage", hint="--data DIR, a folder of SYMBOL.parquet files"
-        )
     loaded = call.load(_flags(given)).settings
+    folder = given["data"] if given["data"] is not None else _from_store(call)
     known = files_of(folder)
     wanted = tuple(name for name in str(given["symbols"]).upper().split(",") if name)
     symbols = tuple(known) if wanted in ((), ("ALL",)) else wanted
@@ -107,6 +104,46 @@ def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
         from_ms=given["from_ms"], to_ms=given["to_ms"], seed=given["seed"],
         funding_file=str(given["funding"]) if given["funding"] is not None else "", **more,
     )  # fmt: skip
+
+
+def stored(call: Invocation) -> dict[str, Tape]:
+    """The candles the desk of this home has stored. Raises CommandFailed where there are none."""
+    import asyncio
+
+    from engine.research.stored import stored_tapes
+    from engine.store.database import Database
+    from engine.store.history_queries import HistoryQueries
+    from engine.store.places import database_urls, newest_instance
+    from engine.store.reader import Reader
+
+    settings = call.load().settings
+    url = database_urls(settings, call.home, newest_instance(settings, call.home))["history"]
+    database = Database(url, "history")
+    hint = "--data DIR, a folder of SYMBOL.parquet files"
+    if database.path is not None and not database.path.exists():
+        raise CommandFailed(Exit.USAGE, "no candles given and none stored", name="usage", hint=hint)
+
+    async def ask() -> dict[str, Tape]:
+        reader = Reader(database)
+        try:
+            return await stored_tapes(HistoryQueries(reader))
+        finally:
+            await reader.close()
+
+    tapes = asyncio.run(ask())
+    if not tapes:
+        raise CommandFailed(Exit.USAGE, "no candles given and none stored", name="usage", hint=hint)
+    return tapes
+
+
+def _from_store(call: Invocation) -> Path:
+    from engine.research.data import DataFault
+    from engine.research.stored import write_folder
+
+    try:
+        return write_folder(call.home / "cache" / "candles", stored(call))
+    except DataFault as fault:
+        raise CommandFailed(Exit.USAGE, fault.what, name="usage", where=str(fault.file)) from fault
 
 
 def workers_of(given: dict[str, Any]) -> int:

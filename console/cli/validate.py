@@ -9,7 +9,7 @@ import click
 
 from console.cli.failure import CommandFailed, Exit
 from console.cli.invocation import Invocation, shared
-from console.cli.lab_options import job_of, laboratory, read_yaml, workers_of
+from console.cli.lab_options import Day, job_of, laboratory, read_yaml, stored, workers_of
 from console.cli.progress import Progress
 from console.cli.tables import table
 
@@ -195,6 +195,37 @@ def calibration(call: Invocation, **given: Any) -> None:
         given["write_weights"].write_text(yaml.safe_dump(weights_file(found["action_price"])), encoding="utf-8")
         call.say(f"suggested weights written to {given['write_weights']}; name it with --config to use them")
     call.data(value, _calibrated(value))
+
+
+@validate.command()
+@click.option("--from", "from_ms", type=Day(), metavar="DATE", help="First day, UTC; default the first decision.")
+@click.option("--to", "to_ms", type=Day(), metavar="DATE", help="Day after the last one, UTC.")
+@click.option("--slippage-bps", type=click.FloatRange(min=0), default=1.0, show_default=True)
+@shared
+def parity(call: Invocation, from_ms: int | None, to_ms: int | None, slippage_bps: float) -> None:
+    """What the desk of this home decided and filled, against the replay of the same stretch."""
+    from console.cli.records import read
+    from engine.research.parity import compare, row_of
+    from engine.research.replay import Rules
+    from engine.research.walk import Fees
+
+    settings = call.load().settings
+    rows = read(call, lambda queries: queries.signals())
+    if not rows:
+        raise CommandFailed(Exit.ERROR, "the desk of this home has decided nothing yet", name="nothing_recorded")
+    incidents = read(call, lambda queries: queries.incidents())
+    first = from_ms if from_ms is not None else min(row.decided_ms for row in rows)
+    last = to_ms if to_ms is not None else max(row.decided_ms for row in rows) + 1
+    taker, maker = settings.risk.taker_bps / 1e4, settings.risk.maker_bps / 1e4
+    rules = Rules(settings.strategies, settings.exits, settings.risk, Fees(taker, maker, slippage_bps / 1e4))
+    found = compare(rows, incidents, stored(call), rules, first, last)
+    head = (
+        f"{found.live} live signals, {found.replayed} replayed, {found.same} the same; "
+        f"{found.fills_compared} fills, median slippage {_plain(found.median_slippage_bps)} bp"
+    )
+    cells = [(one.what, one.symbol, one.strategy, one.side, one.why, one.detail) for one in found.differences[:100]]
+    shown = table(("what", "symbol", "strategy", "side", "why", "detail"), cells) if cells else "no difference"
+    call.data(row_of(found), f"{head}\n{shown}")
 
 
 def _calibrated(value: dict[str, Any]) -> str:

@@ -184,3 +184,9 @@ def test_walkforward_on_one_process_equals_two(
     assert one["trials"] == 4
     assert len(one["folds"]) == 2
     assert one["out_of_sample"]["trades"] <= one["unchosen"]["trades"]
+
+
+def test_without_candles_the_way_to_some_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, value, _ = call(capsys, tmp_path, "backtest")
+    assert code == 2
+    assert "--data" in value["error"]["hint"]
