@@ -20,7 +20,7 @@ from tests.support.simulator import simulator
 
 M15 = 900_000
 T0 = 1_767_225_600_000
-SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT"
+SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT,XRPUSDT,ADAUSDT,LINKUSDT,AAVEUSDT,DOTUSDT,DOGEUSDT"
 
 
 @pytest.fixture
@@ -52,16 +52,17 @@ def begun(home: Home) -> list[tuple[str, str, int]]:
 
 def test_a_pull_that_was_killed_is_completed_by_the_next_without_a_double_or_a_hole(home: Home) -> None:
     killed = home.start("data", "pull", "--days", "20")
-    Home.wait("some bars", lambda: len(begun(home)) >= 500, 60)
+    Home.wait("some bars", lambda: len(begun(home)) >= 500 or killed.poll() is not None, 90)
     killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    _, said = killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, said
     before = stored(home)
     done = home.run("data", "pull", "--days", "20", "--json", timeout_s=120)
     assert done.returncode == 0, done.stderr
     value = json.loads(done.stdout)
-    assert (value["symbols"], value["failed"]) == (4, [])
-    assert value["complete"] + len(value["partial"]) == 4
-    assert "4 symbols:" in done.stderr
+    assert (value["symbols"], value["failed"]) == (10, [])
+    assert value["complete"] + len(value["partial"]) == 10
+    assert "10 symbols:" in done.stderr
     assert "weight" in done.stderr
     after = stored(home)
     assert set(before) <= set(after)
