@@ -10,6 +10,7 @@ import numpy as np
 from engine.market.candles import CandlePanels
 from engine.trading.snapshots import TIMEFRAMES, Analyst, Series, Surroundings
 from strategies.evaluate import Evaluation, due, evaluate
+from strategies.flow import estimate_taker_buy
 from strategies.model import Candles, Filters, MarketSnapshot, Refusal, Signal, ZoneSet
 from strategies.settings import StrategySettings
 from tests.support.bundled import bar_of, fill
@@ -48,6 +49,8 @@ class Parity:
 
 def compare(symbol: str, quarters: Candles, btc: Candles, settings: StrategySettings, closes: int) -> Parity:
     """The newest `closes` bars of a symbol, decided bar by bar on what the desk keeps and on everything there is."""
+    if settings.measures.flow.estimate != "off":
+        quarters = estimate_taker_buy(quarters)  # once, before any folding, as research does
     first = len(quarters) - closes
     whole = History(symbol, quarters, settings, window=False)
     kept = _Kept(symbol, quarters.slice(0, first), whole.tick, settings)
