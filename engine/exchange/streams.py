@@ -159,6 +159,9 @@ class MarketStreams:
         except (msgspec.DecodeError, ValueError) as error:
             self._on_bad_payload(bad_payload(payload, error))
             return after
+        if events and stream[0] != "!" and events[0].symbol.lower() != stream[: stream.index("@")]:
+            self._on_bad_payload(bad_payload(payload, ValueError(f"not of the stream {stream}")))
+            return after
         position = _position(events[-1]) if events else after
         if position > after:
             for event in events:

@@ -9,6 +9,7 @@ travel in the all-market arrays and are dropped here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import TypeVar
 
 import msgspec
@@ -214,16 +215,44 @@ def _whole(row: _DirectRow) -> MarketEvent | None:
     return None if row.product == COIN_MARGINED else row
 
 
+def _partial(row: PartialDepth) -> MarketEvent | None:
+    _require_finite(sum(price + quantity for side in (row.bids, row.asks) for price, quantity in side))
+    return _whole(row)
+
+
+def _trade(row: AggTrade) -> MarketEvent | None:
+    _require_finite(row.price + row.quantity)
+    return _whole(row)
+
+
+def _mini(row: MiniTicker) -> MarketEvent | None:
+    _require_finite(row.close + row.open + row.high + row.low + row.volume + row.quote_volume)
+    return _whole(row)
+
+
+def _best(row: BookTicker) -> MarketEvent | None:
+    _require_finite(row.bid + row.bid_quantity + row.ask + row.ask_quantity)
+    return _whole(row)
+
+
+def _require_finite(total: float) -> None:
+    """Text like "NaN" reads as a number. A sum is finite only if all of its parts are; raises ValueError."""
+    if not isfinite(total):
+        raise ValueError("a number that is not finite")
+
+
 def _bar(row: _KlineWire) -> MarketEvent | None:
     if row.st == COIN_MARGINED:
         return None
     k = row.k
+    _require_finite(k.o + k.h + k.l + k.c + k.v + k.V + k.q)
     return KlineEvent(row.s, k.i, k.t, k.T + 1, k.o, k.h, k.l, k.c, k.v, k.V, k.q, k.n, k.x, row.E)
 
 
 def _mark(row: _MarkWire) -> MarketEvent | None:
     if row.st == COIN_MARGINED:
         return None
+    _require_finite(row.p + row.i)
     return MarkPrice(row.s, row.E, row.p, row.i, float(row.r) if row.r else float("nan"), row.T)
 
 
@@ -258,21 +287,27 @@ def _array(shape: type[T], convert: Callable[[T], MarketEvent | None]) -> Decode
             rows = decoder.decode(payload)
         except msgspec.ValidationError:
             rows = readable(payload)
-        return tuple(event for row in rows if (event := convert(row)) is not None)
+        return tuple(event for row in rows if (event := converted(row)) is not None)
+
+    def converted(row: T) -> MarketEvent | None:
+        try:
+            return convert(row)
+        except ValueError:
+            return None
 
     return decode
 
 
 _depth_diff = _single(DepthDiff, _whole)
-_partial_depth = _single(PartialDepth, _whole)
+_partial_depth = _single(PartialDepth, _partial)
 _BY_KIND: dict[str, Decode] = {
-    "aggTrade": _single(AggTrade, _whole),
+    "aggTrade": _single(AggTrade, _trade),
     "kline": _single(_KlineWire, _bar),
     "markPrice": _single(_MarkWire, _mark),
-    "miniTicker": _single(MiniTicker, _whole),
-    "bookTicker": _single(BookTicker, _whole),
-    "!bookTicker": _single(BookTicker, _whole),
-    "!miniTicker": _array(MiniTicker, _whole),
+    "miniTicker": _single(MiniTicker, _mini),
+    "bookTicker": _single(BookTicker, _best),
+    "!bookTicker": _single(BookTicker, _best),
+    "!miniTicker": _array(MiniTicker, _mini),
     "!markPrice": _array(_MarkWire, _mark),
 }
 

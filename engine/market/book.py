@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 from engine.errors import BadPayload
 from engine.market.imbalance import depth_imbalance
@@ -20,6 +21,10 @@ OFF_GRID = 1e-3  # share of a tick by which a price may miss its grid line
 
 class OffGrid(BadPayload):
     """A price between two ticks: the symbol's tick was made coarser while finer orders rest, or ours is out of date."""
+
+
+class NotALevel(BadPayload):
+    """A level that cannot be: a quantity below zero, or a number that is not finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +60,20 @@ class BookSide:
 
     def load(self, levels: Iterable[Level]) -> None:
         """Replace the side by a snapshot."""
-        self._quantities = {self._key(price): quantity for price, quantity in levels if quantity > 0.0}
+        self._quantities = {self._key(price): quantity for price, quantity in levels if 0.0 < quantity < inf}
         self._keys = sorted(self._quantities)
 
     def apply(self, levels: Iterable[Level]) -> None:
-        """Set absolute quantities; zero removes. Raises OffGrid for a price that is not on the tick grid."""
+        """Set absolute quantities; zero removes. Raises OffGrid for a price that is not on the tick grid, NotALevel."""
         quantities, keys = self._quantities, self._keys
         for price, quantity in levels:
             key = self._key(price)
-            if quantity > 0.0:
+            if 0.0 < quantity < inf:
                 if key not in quantities:
                     insort(keys, key)
                 quantities[key] = quantity
+            elif quantity != 0.0:
+                raise NotALevel(f"{price!r} {quantity!r}", "a quantity that cannot be")
             elif key in quantities:
                 del quantities[key]
                 del keys[bisect_left(keys, key)]
@@ -105,7 +112,10 @@ class BookSide:
 
     def _key(self, price: float) -> int:
         ratio = price / self._tick
-        ticks = round(ratio)
+        try:
+            ticks = round(ratio)
+        except (ValueError, OverflowError) as error:
+            raise NotALevel(repr(price), "a price that cannot be") from error
         if not -OFF_GRID < ratio - ticks < OFF_GRID:
             raise OffGrid(repr(price), f"not a multiple of the tick {self._tick!r}")
         return ticks * self._sign

@@ -20,7 +20,7 @@ from engine.clock import Clock
 from engine.errors import BadPayload, ExchangeError, Throttled
 from engine.exchange.limits import Lane
 from engine.exchange.wire_market import Depth, DepthDiff
-from engine.market.book import OffGrid, OrderBook
+from engine.market.book import NotALevel, OffGrid, OrderBook
 from engine.market.depth_sync import Answer, Apply, DepthSync, NeedSnapshot, SyncState
 from engine.market.events import BookLost, BookSynced
 
@@ -250,6 +250,8 @@ class Books:
                 # Finer orders outlive a coarser tick; a finer grid holds both.
                 kept.refined += 1
                 kept.book = OrderBook(symbol, self._tick_of(symbol) / 10**kept.refined)
+            return kept.sync.on_unsound(str(error))
+        except NotALevel as error:
             return kept.sync.on_unsound(str(error))
         if not book.sound:
             return kept.sync.on_unsound("crossed or one-sided after a full event")

@@ -184,9 +184,10 @@ async def test_bad_payloads_are_counted_and_harm_nobody_else() -> None:
         await connection.socket.send("{not json")
         await connection.push("btcusdt@depth@100ms", {"nonsense": True})
         await connection.push("btcusdt@unheard", {})
-        await connection.push("ethusdt@depth@100ms", diff(1))
+        await connection.push("ethusdt@depth@100ms", diff(1))  # in another symbol's name
+        await connection.push("ethusdt@depth@100ms", diff(2) | {"s": "ETHUSDT"})
         await w.heard(1)
-        assert w.streams.decode_errors == 3
+        assert w.streams.decode_errors == 4
         assert len(server.open) == 1
 
 
