@@ -38,6 +38,7 @@ from engine.exchange.limits import (
 log = structlog.get_logger("exchange")
 
 JITTER_MS = 250.0
+CLOCK_DOUBT_MS = 100  # a ping that arrives while the exchange still counts the ban makes it longer
 LONGEST_NAP_S = 1.0  # the exchange's clock may change its pace while we sleep
 ENTRY = "entry"
 EXIT = "exit"
@@ -121,7 +122,7 @@ class Ledger:
         try:
             while True:
                 until_ms = gates.opens_ms(self._gate, tuple(costs), lane, self._clock.now_ms())
-                if gates.probe_due(self._gate, self._clock.now_ms()):
+                if gates.probe_due(self._gate, self._clock.now_ms() - CLOCK_DOUBT_MS):
                     await self._ask_whether_open()
                     continue
                 if until_ms <= self._clock.now_ms() and queue[0] is waiter:
