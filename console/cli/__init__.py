@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backtest": ("console.cli.research", "backtest"),
     "validate": ("console.cli.validate", "validate"),
     "sweep": ("console.cli.sweep", "sweep"),
+    "report": ("console.cli.report", "report"),
     "completion": ("console.cli.completion", "completion"),
 }
 
