@@ -18,13 +18,15 @@ MAJORS: Final = frozenset(("BTCUSDT", "ETHUSDT"))
 
 def allowed(trades: Sequence[Trade], risk: RiskSettings) -> tuple[list[Trade], dict[str, int]]:
     """The trades an account would have taken, and how often each limit refused one."""
+    account = _Account(risk)
     taken: list[Trade] = []
     refused: dict[str, int] = {}
     for trade in in_order(list(trades)):
-        reason = _refusal(trade, taken, risk)
+        reason = account.refusal(trade)
         if reason:
             refused[reason] = refused.get(reason, 0) + 1
         else:
+            account.open.append(trade)
             taken.append(trade)
     return taken, dict(sorted(refused.items()))
 
@@ -35,25 +37,39 @@ def staked_pct(trade: Trade, risk: RiskSettings) -> float:
     return risk.scalp_risk_pct if small else risk.risk_pct
 
 
-def _refusal(trade: Trade, taken: Sequence[Trade], risk: RiskSettings) -> str:
-    now = trade.entry_ms
-    open_ = [other for other in taken[-512:] if other.exit_ms > now]
-    if any(other.symbol == trade.symbol for other in open_):
-        return "symbol_open"
-    if len(open_) >= risk.max_open:
-        return "max_open"
-    same = sum(other.side == trade.side and other.symbol not in MAJORS for other in open_)
-    if trade.symbol not in MAJORS and same >= risk.max_same_side:
-        return "max_same_side"
-    at_risk = sum(staked_pct(other, risk) for other in open_ if not 0 < other.tp1_ms < now)
-    if at_risk + staked_pct(trade, risk) > risk.max_open_risk_pct:
-        return "open_risk"
-    closed = [other for other in taken[-2048:] if other.exit_ms <= now]
-    for start, limit, name in (
-        (day_start_ms(now), risk.max_daily_loss_pct, "daily_loss"),
-        (week_start_ms(now), risk.max_weekly_loss_pct, "weekly_loss"),
-    ):
-        booked = sum(other.r_net * staked_pct(other, risk) for other in closed if other.exit_ms >= start)
-        if -booked >= limit:
-            return name
-    return ""
+class _Account:
+    """What is open, and what this week has brought."""
+
+    def __init__(self, risk: RiskSettings) -> None:
+        self._risk = risk
+        self.open: list[Trade] = []
+        self._booked: list[tuple[int, float]] = []  # time of the exit, percent of equity
+
+    def refusal(self, trade: Trade) -> str:
+        """The limit that stands against a trade, or nothing."""
+        now, risk = trade.entry_ms, self._risk
+        self._move_to(now)
+        if any(other.symbol == trade.symbol for other in self.open):
+            return "symbol_open"
+        if len(self.open) >= risk.max_open:
+            return "max_open"
+        same = sum(other.side == trade.side and other.symbol not in MAJORS for other in self.open)
+        if trade.symbol not in MAJORS and same >= risk.max_same_side:
+            return "max_same_side"
+        at_risk = sum(staked_pct(other, risk) for other in self.open if not 0 < other.tp1_ms < now)
+        if at_risk + staked_pct(trade, risk) > risk.max_open_risk_pct:
+            return "open_risk"
+        if -self._since(day_start_ms(now)) >= risk.max_daily_loss_pct:
+            return "daily_loss"
+        return "weekly_loss" if -self._since(week_start_ms(now)) >= risk.max_weekly_loss_pct else ""
+
+    def _move_to(self, now: int) -> None:
+        ended = [other for other in self.open if other.exit_ms <= now]
+        if ended:
+            self.open = [other for other in self.open if other.exit_ms > now]
+            self._booked += [(other.exit_ms, other.r_net * staked_pct(other, self._risk)) for other in ended]
+        week = week_start_ms(now)
+        self._booked = [one for one in self._booked if one[0] >= week]
+
+    def _since(self, start_ms: int) -> float:
+        return sum(pct for at_ms, pct in self._booked if at_ms >= start_ms)
