@@ -49,6 +49,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("console.cli.validate", "validate"),
     "sweep": ("console.cli.sweep", "sweep"),
     "report": ("console.cli.report", "report"),
+    "doctor": ("console.cli.doctor", "doctor"),
+    "explain": ("console.cli.explain", "explain"),
     "completion": ("console.cli.completion", "completion"),
 }
 
