@@ -188,6 +188,21 @@ def test_open_risk_is_the_distance_to_the_present_stop() -> None:
     assert open_risk_usdt(accept(position, intents)) == 0
 
 
+def test_a_stage_or_a_wide_trail_never_loosens_the_stop() -> None:
+    position = opened(atr=10.0)
+    position, intents = feed(position, StopAsked(now_ms=T0, price=Decimal("101.5")))
+    position = accept(position, intents)
+    position, intents = feed(position, FillSeen(now_ms=T0, fill=fill(position.live("t1")[0], 5, "102", "0.3")))
+    position = accept(position, intents)
+    assert position.stop == Decimal("101.5")  # a person's stop is above breakeven
+    position, intents = feed(position, FillSeen(now_ms=T0, fill=fill(position.live("t2")[0], 6, "104", "0.4")))
+    position = accept(position, intents)
+    for n in range(3):
+        position, intents = feed(position, PriceMoved(now_ms=T0 + (n + 1) * 60_000, mark=105.0))
+        position = accept(position, intents)
+    assert position.stop == Decimal(102)  # locked at TP1; the trail stands at 93
+
+
 def test_hours_of_trailing_leave_few_orders_behind() -> None:
     position = opened(atr=0.1)
     position, intents = feed(position, FillSeen(now_ms=T0, fill=fill(position.live("t1")[0], 5, "102", "0.3")))
