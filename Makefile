@@ -43,6 +43,12 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.bench_close
 	$(BIN)/python -m tests.bench.bench_store
 
+# Random trouble by the hundred; a failing seed is told with its schedule and repeats with SEED=n.
+chaos: export CHAOS_SEEDS ?= 200
+chaos: export FRAMES ?= 100000
+chaos: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 tests/chaos tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py
+
 lock: $(UV)
 	$(UV) pip compile -q pyproject.toml --extra research --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements.lock
