@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo run test check lint types contracts format bench chaos soak lock clean
+.PHONY: demo run test check lint types contracts format bench chaos mutants lock clean
 
 demo: $(VENV)/.app
 	@$(BIN)/perpdeck demo
@@ -48,6 +48,15 @@ chaos: export CHAOS_SEEDS ?= 200
 chaos: export FRAMES ?= 100000
 chaos: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests/chaos tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py
+
+# Faults by seed on virtual time, long; `SEED=n` plays one again.
+CHAOS_SEEDS ?= 1000
+chaos: $(VENV)/.dev
+	CHAOS_SEEDS=$(CHAOS_SEEDS) $(BIN)/python -m pytest tests/engine/trading/test_chaos.py tests/chaos
+
+# Takes each safety rule away in turn; every loss must be noticed by a test.
+mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.house.mutants
 
 lock: $(UV)
 	$(UV) pip compile -q pyproject.toml --extra research --universal --python-version 3.11 \
