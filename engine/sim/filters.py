@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from engine.sim import figures
 from engine.sim.account import Account
-from engine.sim.codes import refuse
+from engine.sim.codes import Refused, refuse
 from engine.sim.contract import SymbolRules
 from engine.sim.figures import ZERO
 from engine.sim.margin import exposure, margins
 from engine.sim.matching import excess
 from engine.sim.orders import Order
 from engine.sim.venue import Venue
+
+SHORT_OF_MARGIN = -2019
 
 
 def check_price(rules: SymbolRules, price: Decimal) -> None:
@@ -94,6 +97,18 @@ def check_reduction(account: Account, order: Order) -> None:
             raise refuse(-2022)
 
 
+def check_flip(account: Account, venue: Venue, order: Order) -> None:
+    """A reduce-only order beside others of its side must leave margin for the turn they make together (-4118)."""
+    resting = account.resting.get(order.symbol, {}).values()
+    if not any(other.side == order.side and not other.reduce_only for other in resting):
+        return
+    try:
+        check_margin(account, venue, replace(order, reduce_only=False))
+    except Refused as refusal:
+        if refusal.code == SHORT_OF_MARGIN:
+            raise refuse(-4118) from refusal
+
+
 def check_margin(account: Account, venue: Venue, order: Order) -> None:
     """The order, filled or resting, must fit the free margin (-2019) and the bracket of the leverage (-2027)."""
     bid, ask = venue.market.best(order.symbol)
@@ -125,6 +140,7 @@ def check_order(account: Account, venue: Venue, order: Order, worst: Decimal) ->
             raise refuse(-2025)
     if order.reduce_only:
         check_reduction(account, order)
+        check_flip(account, venue, order)
     else:
         check_notional(rules, mark if market else order.price, order.qty)
         check_margin(account, venue, order)

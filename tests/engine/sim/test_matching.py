@@ -209,6 +209,19 @@ def test_a_shrinking_position_knocks_out_the_farthest_orders_first() -> None:
     assert bench.open_ids() == ["near"]
 
 
+def test_a_reduce_only_order_that_would_turn_the_position_with_others_must_fit_the_margin() -> None:
+    bench = Bench(leverage=10)
+    bench.order("BUY", "0.500")
+    bench.order("SELL", "0.500", "91000", reduceOnly="true")  # alone it only reduces
+    bench.ok("DELETE", "v1/allOpenOrders", symbol="BTCUSDT")
+    bench.order("SELL", "1.500", "91000")
+    assert bench.refused("SELL", "0.500", "91500", reduceOnly="true") == -4118
+    assert bench.refused("BUY", "0.500", "89000", reduceOnly="true") == -2022
+    bench.ok("DELETE", "v1/allOpenOrders", symbol="BTCUSDT")
+    bench.order("SELL", "0.010", "91000")
+    bench.order("SELL", "0.500", "91500", reduceOnly="true")
+
+
 def test_a_tier_that_fills_leaves_the_other_tiers_alone() -> None:
     bench = Bench()
     bench.order("BUY", "0.010")
