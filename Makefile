@@ -42,17 +42,13 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.bench_features
 	$(BIN)/python -m tests.bench.bench_close
 	$(BIN)/python -m tests.bench.bench_store
+	$(BIN)/python -m tests.bench.bench_backtest
 
 # Random trouble by the hundred; a failing seed is told with its schedule and repeats with SEED=n.
 chaos: export CHAOS_SEEDS ?= 200
 chaos: export FRAMES ?= 100000
 chaos: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests/chaos tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py
-
-# Faults by seed on virtual time, long; `SEED=n` plays one again.
-CHAOS_SEEDS ?= 1000
-chaos: $(VENV)/.dev
-	CHAOS_SEEDS=$(CHAOS_SEEDS) $(BIN)/python -m pytest tests/engine/trading/test_chaos.py tests/chaos
 
 # Takes each safety rule away in turn; every loss must be noticed by a test.
 mutants: $(VENV)/.dev
