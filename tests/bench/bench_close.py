@@ -153,8 +153,8 @@ async def measure(symbols: int, closes: int) -> None:
     theirs = [in_pandas({tf: market.panels.candles(name, tf) for tf in CAPACITY}) for name in market.names[:8]]
     mine, other = min(ours) / symbols, min(theirs)
     print(
-        f"a symbol: {mine * 1e3:.2f} ms here, {other * 1e3:.1f} ms in pandas and pandas-ta-classic = {other / mine:.0f}x "
-        f"({other * symbols:.0f} s for {symbols} symbols)"
+        f"a symbol: {mine * 1e3:.2f} ms here, {other * 1e3:.1f} ms in pandas and pandas-ta-classic = "
+        f"{other / mine:.0f}x ({other * symbols:.0f} s for {symbols} symbols)"
     )
 
 
