@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.served_desk import ServedDesk
 
@@ -65,14 +66,12 @@ def steady_state(desk: ServedDesk, figures: Figures, seconds: float) -> None:
     began, used = time.monotonic(), desk.cpu_s()
     time.sleep(seconds)
     streams = (desk.cpu_s() - used) / (time.monotonic() - began)
-    left_s = BAR_S - desk.server_ms() % BAR_MS / 1000
+    close_ms = (desk.server_ms() // BAR_MS + 1) * BAR_MS
     desk.set_speed(LOAD_SPEED)
-    time.sleep(max(0.0, left_s / LOAD_SPEED - 2.0))
+    desk.await_ms(close_ms - 20_000)
     desk.set_speed(1.0)
-    quiet = desk.cpu_s()
-    began = time.monotonic()
-    closes = len([one for one in desk.events("strategies") if one.get("event") == "cycle"])
-    cycle = desk.logged("cycle", 90, "strategies", closes + 1)
+    began, quiet = time.monotonic(), desk.cpu_s()
+    cycle = whole_close(desk, close_ms, 120)
     time.sleep(CALM_S)
     close_s = desk.cpu_s() - quiet - streams * (time.monotonic() - began)
     share = streams + close_s / BAR_S
@@ -82,6 +81,18 @@ def steady_state(desk: ServedDesk, figures: Figures, seconds: float) -> None:
     )  # fmt: skip
     figures.add("close, wall", f"{cycle['wall_ms'] / 1000:.1f} s for {cycle['symbols']} symbols", "shown", True)
     figures.add("memory", f"{desk.rss_mb():.0f} MiB", "≤ 1024 MiB", desk.rss_mb() <= 1024)
+
+
+def whole_close(desk: ServedDesk, close_ms: int, timeout_s: float) -> dict[str, Any]:
+    """The report of a close, not of its stragglers; waited for."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        cycles = [one for one in desk.events("strategies") if one.get("event") == "cycle"]
+        found = [one for one in cycles if one["close_ms"] == close_ms]
+        if found:
+            return max(found, key=lambda one: int(one["symbols"]))
+        assert time.monotonic() < deadline, f"no close within {timeout_s:g} s"
+        time.sleep(0.2)
 
 
 def warm_restart(desk: ServedDesk, figures: Figures) -> None:
@@ -124,11 +135,16 @@ def day(desk: ServedDesk, figures: Figures, hours: float, speed: float) -> None:
     figures.add(
         "bars lost", f"{sum(holes.values())} in {len(holes)} symbols", "0", not holes
     )  # fmt: skip
+    # A hole of the last close waits for the next turn of the repair; older ones must be mended or given up.
     with desk.history() as database:
+        old = database.execute(
+            "SELECT tf, state, count(*) FROM gaps WHERE state IN ('open', 'queued') AND to_ms < ? GROUP BY 1, 2",
+            (until_ms - HOUR_MS,),
+        ).fetchall()
         gaps = dict(database.execute("SELECT state, count(*) FROM gaps GROUP BY state").fetchall())
     figures.add(
         "holes on record", ", ".join(f"{state} {count}" for state, count in sorted(gaps.items())) or "none",
-        "none open", not gaps.get("open"),
+        "none open for an hour", not old,
     )  # fmt: skip
 
 
