@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import structlog
 
 from engine.supervise import Failure
 from engine.trading.apart import Apart
@@ -26,6 +27,13 @@ EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "ema_pullback.py"
 HEAD = "from engine.user import Condition, Proposal, Refused\nNAME = 'mine'\n"
 
 
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Tracebacks are drawn at length where no log is open, which takes seconds."""
+    with structlog.testing.capture_logs():
+        yield
+
+
 def market(n: int = 400, seed: int = 3, direction: int = 0) -> MarketSnapshot:
     bars = {"15m": walk(seed, n)}
     state = regime(RegimeState.TREND, direction) if direction else regime()
@@ -37,7 +45,7 @@ def loaded(tmp_path: Path, body: str, name: str = "mine.py") -> UserStrategies:
     file.write_text(HEAD + body)
     found, broken = load_user_strategies([file])
     assert not broken, broken
-    return UserStrategies(found, Apart("test"), call_s=5.0)
+    return UserStrategies(found, Apart("test"), call_s=30.0)
 
 
 def asked(users: UserStrategies, snap: MarketSnapshot) -> tuple[Signal | Refusal, ...] | Failure:
