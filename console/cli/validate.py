@@ -239,6 +239,8 @@ def _calibrated(value: dict[str, Any]) -> str:
         parts.append(table(("score", "trades", "win rate", "expect. R", "95 %"), rows))
         loss = "  ".join(f"{which} {number:.4f}" for which, number in one["log_loss"].items())
         parts.append(f"log loss out of sample ({one['tested']} trades): {loss}")
+        if one["log_loss"]["logistic"] >= one["log_loss"]["base rate"]:
+            parts.append("the fitted weights do not beat the plain win rate on later trades: they are not worth using")
         parts_of = [
             (part["name"], f"{part['mean_points']:+.2f}", _plain(part["correlation"]), f"{part['coefficient']:+.3f}",
              f"{part['log_loss_without']:.4f}", f"{part['suggested_weight']:g}") for part in one["components"]

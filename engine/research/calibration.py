@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.research.stats import DAY_MS, summary
 from engine.research.trades import Trade
+from strategies.action_price.params import ComponentWeights
 from strategies.model import F64
 
 TRAINED: Final = 0.6  # share of the days
@@ -196,7 +197,8 @@ def _log_loss(p: F64, won: F64) -> float:
 
 def weights_file(found: Calibration) -> dict[str, Any]:
     """Suggested factors of Action Price as a settings file; whoever wants them names the file, nothing loads it."""
-    weights = {one.name: one.suggested_weight for one in found.components if "." not in one.name}
+    known = ComponentWeights.__struct_fields__
+    weights = {one.name: one.suggested_weight for one in found.components if one.name in known}
     return {"strategies": {"action_price": {"weights": weights}}}
 
 

@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -22,6 +22,7 @@ from engine.research.stats import summary
 from engine.research.trades import Trade
 
 Task = tuple[int, str]
+CLUSTER_S: Final = 10  # to find a scheduler
 Done = tuple[Task, SymbolResult]
 
 
@@ -130,7 +131,7 @@ def cluster(url: str) -> Runner:
     from distributed import as_completed as finished  # noqa: PLC0415
 
     def runner(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Done]:
-        with Client(url) as client:
+        with Client(url, timeout=CLUSTER_S) as client:
             running = {client.submit(run_symbol, jobs[k], symbol, pure=False): (k, symbol) for k, symbol in tasks}
             for future in finished(list(running)):
                 yield running[future], future.result()

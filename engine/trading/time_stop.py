@@ -34,7 +34,8 @@ def next_look_ms(position: Position, now_ms: int) -> int:
     if not position.opened_ms or position.plan.foreign:
         return _NEVER_MS
     exits = position.plan.exits
-    first = position.opened_ms // exits.bar_ms * exits.bar_ms + exits.time_stop_bars * exits.bar_ms
+    entry_bar = position.opened_ms // exits.bar_ms * exits.bar_ms
+    first = entry_bar + min(exits.time_stop_bars * exits.bar_ms, exits.absolute_ms)
     if position.stage == 0 and now_ms < first:
         return first
     return deadline_ms(position) or 0

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from config.schema import RiskSettings
-from engine.research.calibration import calibrate, isotonic
+from engine.research.calibration import calibrate, isotonic, weights_file
 from engine.research.measured import buckets_of
 from engine.research.portfolio import allowed
 from engine.research.stats import DAY_MS, drawdown_r, most_open, summary
 from engine.research.trades import Trade
 from engine.research.walkforward import walk_forward
+from strategies.action_price.params import ComponentWeights
 
 T0 = 20_000 * DAY_MS
 BAR = 900_000
@@ -136,6 +137,20 @@ def test_a_score_that_ranks_is_recognised_and_one_that_does_not_is_not() -> None
     weights = {one.name: one.suggested_weight for one in found.components}
     assert weights["depth"] > 2 * weights["colour"]
     assert calibrate(good[:20], "action_price") is None
+
+
+def test_suggested_weights_are_settings_that_load() -> None:
+    rng = np.random.default_rng(4)
+    trades = []
+    for k in range(300):
+        points = (("confirm_depth", float(rng.integers(-2, 3))), ("retest_tag", 2.0 * (k % 2)), ("volume", 0.0))
+        won = rng.random() < 0.4 + 0.1 * points[0][1]
+        trades.append(trade(k / 3, 1.0 if won else -1.0, points=points))
+    found = calibrate(trades, "action_price")
+    assert found is not None
+    weights = weights_file(found)["strategies"]["action_price"]["weights"]
+    assert weights.keys() == {"confirm_depth", "retest_tag"}  # gates are not components
+    assert msgspec.convert(weights, ComponentWeights).confirm_depth > 0.5
 
 
 def test_groups_beside_signals_have_enough_trades() -> None:
