@@ -42,6 +42,7 @@ class BotApi:
     async def close(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        await asyncio.sleep(0.01)  # transports end in the turns of the loop that follow their closing
 
     # -- what people do ------------------------------------------------------------------------------------------------
 
