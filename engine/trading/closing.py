@@ -24,6 +24,7 @@ ASKED: Final = frozenset({"manual", "flatten"})  # closes a person asked for
 _HURRY_AFTER_MS = 1000.0  # a cancel nobody answers holds up the exit no longer than this
 _RETRY_MS = 250.0
 _RETRY_MOST_MS = 5000.0
+_RETRY_BARE_MS = 500.0  # without a stop underneath there is no time to be polite
 _ASK_AGAIN_MS = 1000.0
 _NOTHING_TO_REDUCE = -2022
 
@@ -86,8 +87,15 @@ def on_declined(position: Position, code: int, mono_ms: float) -> list[AnyIntent
     if code == _NOTHING_TO_REDUCE:
         pace(position, client_ids.EXIT, mono_ms + _ASK_AGAIN_MS)
         return [AskExchange(why="the exchange finds nothing to reduce")]
-    pace(position, client_ids.EXIT, mono_ms + min(_RETRY_MOST_MS, _RETRY_MS * 2 ** min(count - 1, 6)))
+    most_ms = _RETRY_MOST_MS if position.working_stop is not None else _RETRY_BARE_MS
+    pace(position, client_ids.EXIT, mono_ms + min(most_ms, _RETRY_MS * 2 ** min(count - 1, 6)))
     return []
+
+
+def exit_failed(position: Position) -> bool:
+    """A try to leave was refused, or nobody knows what became of it."""
+    lost = any(order.phase is Phase.UNKNOWN for order in position.live(client_ids.EXIT))
+    return lost or bool(position.declines.get(client_ids.EXIT))
 
 
 def clear_leftovers(position: Position, mono_ms: float) -> list[AnyIntent]:

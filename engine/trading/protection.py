@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from engine.money import ZERO
 from engine.trading import client_ids
-from engine.trading.closing import identity, start_closing, withdraw
+from engine.trading.closing import exit_failed, identity, start_closing, withdraw
 from engine.trading.events import StopFailed
 from engine.trading.intents import AnyIntent, AskExchange, PlaceStop, Tell
 from engine.trading.order import Order, Phase
 from engine.trading.position_state import Position, keep, name_next, pace, paced, prune, stop_reason
 
 _LATE_MOST_MS = 900.0
+_CLOSE_AHEAD_MS = 400.0  # the way of the closing order belongs to the time a position may be bare
 _SETTLE_MS = 300.0  # a stop that ended by itself: its fills may still be on their way
 _RETRY_NAKED_MS = 150.0
 _RETRY_COVERED_MS = 5000.0
@@ -46,11 +47,13 @@ def protect(position: Position, now_ms: int, mono_ms: float, fresh_price: bool) 
     right = [order for order in resting if _is_right(position, order, exposure)]
     if right:
         return withdraw(position, [order for order in resting if order is not right[-1]], mono_ms)
-    if position.state == "closing" or any(order.phase is Phase.SENDING for order in stops):
+    if any(order.phase is Phase.SENDING for order in stops):
         return []
+    if position.state == "closing" and (resting or not exit_failed(position)):
+        return []  # on its way out; only where leaving fails too is a stop the other way to end it
     if resting and (position.hold or any(order.phase is Phase.UNKNOWN for order in stops)):
         return []  # covered; a stop whose answer is lost is asked about first
-    if fresh_price and is_through(position):
+    if is_through(position) and (fresh_price or position.state == "closing"):
         return start_closing(position, stop_reason(position.stop_why), now_ms, mono_ms)
     if paced(position, client_ids.STOP, mono_ms):
         return []
@@ -58,9 +61,10 @@ def protect(position: Position, now_ms: int, mono_ms: float, fresh_price: bool) 
 
 
 def watch_naked(position: Position, now_ms: int, mono_ms: float, age_ms: float = 0.0) -> list[AnyIntent]:
-    """Time without a working stop, on the machine's clock; at the limit the position closes at market.
+    """Time without a working stop, on the machine's clock; a little before the limit the position closes at market.
 
-    News that comes `age_ms` late has cost that much of the limit already, but never the time for one attempt.
+    A limit too short for that leaves half of it to the stop. News that comes `age_ms` late has cost that much of the
+    limit already, but never the time for one attempt.
     """
     bare = position.state in ("open", "closing") and position.exposure > 0 and position.working_stop is None
     if not bare or not position.plan.guarded:
@@ -70,7 +74,8 @@ def watch_naked(position: Position, now_ms: int, mono_ms: float, age_ms: float =
         position.naked_since = mono_ms - min(age_ms, _LATE_MOST_MS)
     naked_ms = mono_ms - position.naked_since
     position.naked_max_ms = max(position.naked_max_ms, naked_ms)
-    if position.state != "open" or naked_ms < position.plan.exits.naked_limit_ms:
+    limit_ms = position.plan.exits.naked_limit_ms
+    if position.state != "open" or naked_ms < max(limit_ms - _CLOSE_AHEAD_MS, limit_ms / 2):
         return []
     started = start_closing(position, "naked", now_ms, mono_ms)
     if not started:
@@ -83,6 +88,7 @@ def on_declined(position: Position, order: Order, code: int, now_ms: int, mono_m
     """A stop was refused: what that proves, and what follows."""
     if code == _WOULD_TRIGGER:
         # The price is already through it: a working stop would have closed the position by now.
+        pace(position, client_ids.STOP, mono_ms + _RETRY_NAKED_MS)
         return start_closing(position, stop_reason(order.why), now_ms, mono_ms)
     if code == _CLOSE_POSITION_EXISTS:
         _learn_from_twin(position, mono_ms)

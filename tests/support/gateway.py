@@ -72,6 +72,10 @@ class FakeGateway:
         self._queue: asyncio.Queue[AccountEvent] = asyncio.Queue()
         self._stream_up = True
         self.sent: list[str] = []
+        self.written_ms: list[float] = []  # when each order or cancel was sent
+        self.obstructed: set[str] = set()  # symbols whose last try to leave ran into a fault
+        self.leaving: dict[str, int] = {}  # tries to leave that wait for their answer, by symbol
+        self.left_at_ms: dict[str, float] = {}  # when the last of them was answered
 
     # -- the market -----------------------------------------------------------------------------------------------
 
@@ -125,7 +129,18 @@ class FakeGateway:
     # -- Gateway --------------------------------------------------------------------------------------------------
 
     async def place(self, order: OrderRequest) -> OrderState:
-        return await self._write("place", order.client_id, lambda: self._place(order))
+        if not order.reduce_only or order.type != "MARKET":
+            return await self._write("place", order.client_id, lambda: self._place(order))
+        symbol, fault = order.symbol, self._fault("place", order.client_id, use=False)
+        self.leaving[symbol] = self.leaving.get(symbol, 0) + 1
+        (self.obstructed.add if fault else self.obstructed.discard)(symbol)
+        try:
+            answer = await self._write("place", order.client_id, lambda: self._place(order))
+            self.obstructed.discard(symbol)
+            return answer
+        finally:
+            self.left_at_ms[symbol] = self.clock.mono_ms()
+            self.leaving[symbol] -= 1
 
     async def place_conditional(self, order: ConditionalRequest) -> OrderState:
         return await self._write("place_conditional", order.client_id, lambda: self._place_conditional(order))
@@ -193,6 +208,7 @@ class FakeGateway:
 
     async def _write(self, op: str, client_id: str, effect: Callable[[], Any]) -> Any:
         self.calls.append((op, client_id))
+        self.written_ms.append(self.clock.mono_ms())
         fault = self._fault(op, client_id)
         await asyncio.sleep(self.latency_s)
         if fault is None:
@@ -218,11 +234,11 @@ class FakeGateway:
         if fault is not None:
             raise Transient(f"scripted {fault.kind}")
 
-    def _fault(self, op: str, client_id: str) -> Fault | None:
+    def _fault(self, op: str, client_id: str, use: bool = True) -> Fault | None:
         leg = client_id.split("-")[2] if client_id.count("-") == 3 else ""
         for fault in self.faults:
             if fault.times > 0 and fault.op in ("", op) and fault.leg in ("", leg):
-                fault.times -= 1
+                fault.times -= use
                 return fault
         return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -38,19 +39,28 @@ def seeds(few: int) -> list[int]:
 
 @dataclass
 class Watch:
-    """Looks at the exchange, not at the desk: how long each symbol was held without a stop that would end it."""
+    """Looks at the exchange, not at the desk: how long each symbol was held without a stop that would end it.
+
+    The promise is two seconds while the exchange can be reached. It cannot, for one symbol, from a try to leave that
+    is refused or lost until the next try; what the desk owes then is to try again soon, so that is watched too.
+    """
 
     gateway: FakeGateway
-    bare_since: dict[str, float] = field(default_factory=dict)
-    longest_s: float = 0.0
+    bare_s: dict[str, float] = field(default_factory=dict)
+    longest_bare_s: float = 0.0
+    longest_idle_s: float = 0.0
 
-    def look(self, now_s: float) -> None:
+    def look(self, now_ms: float) -> None:
+        gateway = self.gateway
         for symbol in SYMBOLS:
-            if self.gateway.signed(symbol) and not self.gateway.protected(symbol):
-                since = self.bare_since.setdefault(symbol, now_s)
-                self.longest_s = max(self.longest_s, now_s - since)
-            else:
-                self.bare_since.pop(symbol, None)
+            if not gateway.signed(symbol) or gateway.protected(symbol):
+                self.bare_s.pop(symbol, None)
+                gateway.obstructed.discard(symbol)
+            elif symbol not in gateway.obstructed:
+                self.bare_s[symbol] = self.bare_s.get(symbol, -LOOK_S) + LOOK_S
+                self.longest_bare_s = max(self.longest_bare_s, self.bare_s[symbol])
+            elif not gateway.leaving.get(symbol):
+                self.longest_idle_s = max(self.longest_idle_s, (now_ms - gateway.left_at_ms[symbol]) / 1000)
 
 
 def trouble(rng: Random, exits_too: bool) -> Fault:
@@ -82,9 +92,9 @@ async def play(clock: VirtualClock, seed: int, exits_too: bool) -> tuple[FloorRi
         asked: list[asyncio.Future] = []
         count = 0
         prices = dict.fromkeys(SYMBOLS, 100.0)
-        while (elapsed := (clock.mono_ms() - started) / 1000) < TRADE_S:
+        while (clock.mono_ms() - started) / 1000 < TRADE_S:
             await asyncio.sleep(LOOK_S)
-            watch.look(elapsed)
+            watch.look(clock.mono_ms())
             assert not rig.dead()
             if rng.random() < 0.03:
                 gateway.faults.append(trouble(rng, exits_too))
@@ -116,10 +126,14 @@ async def play(clock: VirtualClock, seed: int, exits_too: bool) -> tuple[FloorRi
         gateway.faults.clear()
         for _ in range(round(70 / LOOK_S)):  # calm: within a minute both sides agree
             await asyncio.sleep(LOOK_S)
-            watch.look((clock.mono_ms() - started) / 1000)
+            watch.look(clock.mono_ms())
         replies = await asyncio.gather(*asked)
         settle(rig, replies)
     return rig, watch
+
+
+def most_within(times_ms: list[float], window_ms: float) -> int:
+    return max((bisect_left(times_ms, at + window_ms) - i for i, at in enumerate(times_ms)), default=0)
 
 
 def settle(rig: FloorRig, replies: list) -> None:
@@ -128,6 +142,8 @@ def settle(rig: FloorRig, replies: list) -> None:
     assert not rig.dead()
     assert rig.floor.reconciler.reconciled, rig.floor.reconciler.rows()
     assert len(gateway.sent) == len(set(gateway.sent))
+    assert most_within(gateway.written_ms, 10_000) <= 300, "more orders in ten seconds than the exchange takes"
+    assert most_within(gateway.written_ms, 60_000) <= 1200, "more orders in a minute than the exchange takes"
     for symbol in SYMBOLS:
         position = keeper.on_symbol(symbol)
         ours = position.exposure * position.plan.side if position is not None else 0
@@ -140,6 +156,11 @@ def settle(rig: FloorRig, replies: list) -> None:
         order.client_id for position in keeper.positions() for order in position.orders.values() if order.live
     }
     assert {order.client_id for symbol in SYMBOLS for order in gateway.resting(symbol)} == open_orders
+    for signal_id in {event.signal_id for event in rig.events(SignalDecided)}:
+        told = [event.state for event in rig.events(SignalDecided) if event.signal_id == signal_id]
+        assert told in (["approved"], ["approved", "refused"], ["refused"], ["expired"]), told
+        traded = any(event.signal_id == signal_id for event in rig.events(TradeClosed))
+        assert not traded or told == ["approved"], "a signal that traded was told as refused"
     approved = {event.signal_id for event in rig.events(SignalDecided) if event.state == "approved"}
     ends = [event.signal_id for event in rig.told if isinstance(event, TradeClosed | EntryFailed)]
     assert len(ends) == len(set(ends))
@@ -152,14 +173,11 @@ def settle(rig: FloorRig, replies: list) -> None:
         assert booked == pytest.approx(gateway.wallet - 10_000, abs=Decimal("0.000001"))
 
 
-@pytest.mark.parametrize("seed", seeds(14))
-def test_no_position_is_bare_for_longer_than_two_seconds(seed: int) -> None:
-    _, watch = on_virtual_time(lambda clock: play(clock, seed, exits_too=False))
-    # Two seconds from the moment the desk knows, plus the delay of knowing and the way of the market order.
-    assert watch.longest_s <= 2.0 + 0.3 + 0.3
-
-
-@pytest.mark.parametrize("seed", [100 + seed for seed in seeds(8)])
-def test_with_failing_exits_too_everything_is_settled_after_calm(seed: int) -> None:
-    _, watch = on_virtual_time(lambda clock: play(clock, seed, exits_too=True))
-    assert watch.longest_s < 15.0
+@pytest.mark.parametrize("exits_too", [False, True], ids=["exits_work", "exits_fail_too"])
+@pytest.mark.parametrize("seed", seeds(11))
+def test_no_position_is_bare_for_longer_than_two_seconds_and_all_is_settled_after_calm(
+    seed: int, exits_too: bool
+) -> None:
+    _, watch = on_virtual_time(lambda clock: play(clock, seed, exits_too))
+    assert watch.longest_bare_s <= 2.0
+    assert watch.longest_idle_s <= 0.6

@@ -147,7 +147,7 @@ class TestLostAnswers:
                 assert rig.events(StopFailed)
                 assert rig.events(TradeClosed)[0].reason == "naked"
                 assert rig.gateway.signed(S) == 0
-                assert 2000 <= rig.keeper.naked_max_ms < 2300
+                assert 1600 <= rig.keeper.naked_max_ms < 2000
 
         on_virtual_time(scenario)
 
