@@ -18,6 +18,7 @@ from engine.sim.scenarios import course
 from engine.sim.symbols import Contract, listed_symbols, load_contracts
 from engine.sim.tape import Recording, Tape, bundled_recordings, scaled_to
 from engine.sim.week import recorded_week
+from engine.sim.wide import wide_contracts, widest
 
 DEMO_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "DOTUSDT", "LINKUSDT", "SUIUSDT", "POLUSDT")
 DEFAULT_START_BAR = 3400
@@ -42,9 +43,16 @@ class UnknownSymbol(Exception):
 
 
 def contracts_of(wanted: Sequence[str], recordings: Mapping[str, Recording]) -> dict[str, Contract]:
-    """The contracts to serve: those named, every listed one for ("all",), else every listed one with a recording."""
+    """The contracts to serve: those named, every listed one for ("all",), else every listed one with a recording.
+
+    A number alone asks for so many perpetuals that all trade against USDT, as `engine.sim.wide` makes them.
+    """
     if tuple(wanted) == ("all",):
         return load_contracts(())
+    if len(wanted) == 1 and wanted[0].isdigit():
+        if not 1 <= int(wanted[0]) <= widest():
+            raise UnknownSymbol(wanted[0])
+        return wide_contracts(int(wanted[0]))
     listed = listed_symbols()
     names = wanted or [symbol for symbol in listed if symbol in recordings]
     for symbol in names:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -80,7 +80,7 @@ class Contract:
 def load_contracts(wanted: Sequence[str]) -> dict[str, Contract]:
     """Contracts of the listing in its order; an empty `wanted` means all. Raises KeyError for an unlisted symbol."""
     entries = listed_symbols()
-    return {symbol: _contract(entries[symbol]) for symbol in (wanted or entries)}
+    return {symbol: contract_of(entries[symbol]) for symbol in (wanted or entries)}
 
 
 @cache
@@ -90,7 +90,8 @@ def listed_symbols() -> dict[str, dict[str, Any]]:
     return {entry["row"]["symbol"]: entry for entry in entries}
 
 
-def _contract(entry: dict[str, Any]) -> Contract:
+def contract_of(entry: Mapping[str, Any]) -> Contract:
+    """The contract of one entry of the listing."""
     row = entry["row"]
     filters = {each["filterType"]: each for each in row["filters"]}
     price, lot, market_lot = filters["PRICE_FILTER"], filters["LOT_SIZE"], filters["MARKET_LOT_SIZE"]

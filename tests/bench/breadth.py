@@ -1,6 +1,6 @@
 """The whole market on one engine: cold start, warm restart, steady state, and a day of exchange time. Prints figures.
 
-Run as `python -m tests.bench.breadth [--symbols all] [--load-speed 10] [--day-hours 24] [--day-speed 120]`. It serves
+Run as `python -m tests.bench.breadth [--symbols 600] [--load-speed 10] [--day-hours 24] [--day-speed 120]`. It serves
 an exchange, ends by itself, and says for each promise whether it held; the exit code is the number that did not.
 """
 
@@ -151,7 +151,7 @@ def day(desk: ServedDesk, figures: Figures, hours: float, speed: float) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Measure everything that was asked for."""
     parser = argparse.ArgumentParser(prog="tests.bench.breadth", description=__doc__)
-    parser.add_argument("--symbols", default="all")
+    parser.add_argument("--symbols", default="600")
     parser.add_argument("--load-speed", type=float, default=LOAD_SPEED, help="slower where the machine is shared")
     parser.add_argument("--steady-s", type=float, default=45.0)
     parser.add_argument("--day-hours", type=float, default=24.0)
