@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from console.telegram.guests import Role
 from console.telegram.outbox import Message
+from engine.clock import wall_ms
 from engine.store.rows import KvRow, OutboxRow
 
 if TYPE_CHECKING:
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from engine.store.queries import TradingQueries
 
 GUESTS_KEY = "telegram_guests"
+CARDS_KEY, MUTES_KEY, OFFSET_KEY = "telegram_cards", "telegram_mutes", "telegram_offset"
+REMEMBERED = 2_000
 
 
 class StoredOutbox:
-    """The outbox in the trading database; what the chat calls a sent message is kept beside its text."""
+    """The outbox in the trading database; what the chat calls a sent message is kept beside its text.
+
+    The newest are remembered here too, without their pictures, so that a card is edited without asking the disk.
+    """
 
     def __init__(self, journal: Journal, queries: TradingQueries) -> None:
         self._journal = journal
@@ -30,38 +36,50 @@ class StoredOutbox:
         self._known: dict[str, tuple[Message, int | None]] = {}
 
     async def add(self, message: Message) -> bool:
-        if message.key in self._known:
+        if await self._find(message.key) is not None:
             return False
-        self._known[message.key] = (message, None)
-        await self._journal.commit(_row(message, None, None))
+        await self._keep(message, None, None)
         return True
+
+    async def replace(self, message: Message) -> None:
+        await self._keep(message, None, None)
 
     async def due(self, now_ms: int, limit: int) -> list[Message]:
         rows = await self._queries.outbox(now_ms, limit)
         return [_message(row) for row in rows]
 
-    async def sent(self, key: str, now_ms: int, message_id: int) -> None:
-        message = await self._find(key)
-        if message is not None:
-            self._known[key] = (message, message_id)
-            await self._journal.commit(_row(message, now_ms, message_id))
+    async def sent(self, message: Message, now_ms: int, message_id: int) -> None:
+        if await self._is_present(message):
+            await self._keep(msgspec.structs.replace(message, photo=b""), now_ms, message_id)
 
-    async def retry(self, key: str, attempts: int, next_ms: int) -> None:
-        message = await self._find(key)
-        if message is not None:
-            later = msgspec.structs.replace(message, attempts=attempts, next_ms=next_ms)
-            self._known[key] = (later, None)
-            await self._journal.commit(_row(later, None, None))
+    async def retry(self, message: Message, attempts: int, next_ms: int) -> None:
+        if await self._is_present(message):
+            await self._keep(msgspec.structs.replace(message, attempts=attempts, next_ms=next_ms), None, None)
 
     async def message_id(self, key: str) -> int | None:
-        known = self._known.get(key)
+        known = await self._find(key)
         return known[1] if known is not None else None
 
-    async def _find(self, key: str) -> Message | None:
+    async def unsent(self, key: str) -> Message | None:
+        known = await self._find(key)
+        return known[0] if known is not None and known[1] is None else None
+
+    async def _is_present(self, message: Message) -> bool:
+        known = await self._find(message.key)
+        return known is not None and known[0].edition == message.edition
+
+    async def _find(self, key: str) -> tuple[Message, int | None] | None:
         if (known := self._known.get(key)) is not None:
-            return known[0]
-        rows = await self._queries.outbox(1 << 62, 10_000)
-        return next((_message(row) for row in rows if row.dedupe_key == key), None)
+            return known
+        row = await self._queries.outbox_message(key)
+        return None if row is None else (_message(row), msgspec.json.decode(row.body)["message_id"])
+
+    async def _keep(self, message: Message, sent_ms: int | None, message_id: int | None) -> None:
+        self._known.pop(message.key, None)
+        self._known[message.key] = (msgspec.structs.replace(message, photo=b""), message_id)
+        while len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        await self._journal.commit(_row(message, sent_ms, message_id))
 
 
 def add_telegram(engine: Engine, loaded: Loaded) -> None:
@@ -71,24 +89,27 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
     if not settings.enabled or not loaded.secrets.telegram_token:
         return
     # Loaded only where the seat is wanted: the library costs a quarter of a second.
-    from console.telegram.bot import BotOptions, TelegramSeat
+    from console.telegram.bot import BotOptions, Shelf, TelegramSeat
     from console.telegram.guests import Guests
 
     guests: list[Guests] = []
 
-    async def run() -> None:
-        kept = await parts.queries.kv(GUESTS_KEY)
+    async def shelf(key: str) -> tuple[bytes, Callable[[bytes], None]]:
+        """What was kept under a key, and how to keep a new value."""
+        kept = await parts.queries.kv(key)
 
         def save(value: bytes) -> None:
-            row = KvRow(key=GUESTS_KEY, value=msgspec.json.encode(base64.b64encode(value).decode()))
-            parts.journal.put(row)
+            parts.journal.put(KvRow(key=key, value=msgspec.json.encode(base64.b64encode(value).decode())))
 
-        stored = base64.b64decode(msgspec.json.decode(kept.value)) if kept is not None else b""
-        people = Guests(settings.operators, settings.readers, stored, save, parts.clock.now_ms)
+        return (base64.b64decode(msgspec.json.decode(kept.value)) if kept is not None else b""), save
+
+    async def run() -> None:
+        people = Guests(settings.operators, settings.readers, *await shelf(GUESTS_KEY), parts.clock.now_ms)
         guests[:] = [people]
         options = BotOptions(
             loaded.secrets.telegram_token, settings.api_url, loaded.settings.account.name, frozenset(settings.muted),
-            settings.quiet_hours, parts.notices.last_seq,
+            settings.quiet_hours, parts.notices.last_seq, wall_ms, Shelf(*await shelf(CARDS_KEY)),
+            Shelf(*await shelf(MUTES_KEY)), Shelf(*await shelf(OFFSET_KEY)),
         )  # fmt: skip
 
         def report(state: str) -> None:

@@ -21,17 +21,20 @@ from engine.desk.data_alerts import DataAlerts
 from engine.desk.desk import Desk
 from engine.desk.gauges import Gauges
 from engine.desk.holds import Holds
+from engine.desk.link_alarm import LinkAlarm
 from engine.desk.market_quotes import MarketQuotes
 from engine.desk.measured import Measured
 from engine.desk.notice_log import NoticeLog
 from engine.desk.pictures import Pictures
 from engine.desk.recovery import Recovery
 from engine.desk.reports import Reports
+from engine.desk.signal_card import SignalCard
 from engine.desk.speed import ServedSpeed
 from engine.desk.summary import Summary
 from engine.desk.telling import Teller
 from engine.desk.topics import Topics
 from engine.desk.verdicts import Verdicts
+from engine.desk.vitals import Vitals
 from engine.embedded import start_or_adopt
 from engine.exchange.archive_files import ArchiveFiles
 from engine.exchange.client import ExchangeClient
@@ -69,6 +72,7 @@ from engine.store.reader import Reader
 from engine.store.upkeep import Upkeep
 from engine.supervise import Failure, LagMeter, Policy, Supervisor
 from engine.trading.apart import Apart
+from engine.trading.crash import die_at
 from engine.trading.floor import TradingFloor
 from engine.trading.pipeline import Pipeline
 from engine.trading.pricing import Surroundings
@@ -176,7 +180,8 @@ def _wired(
     if not client.can_trade or settings.venue == "paper":
         trader, paper = paper_client(settings, clock, rng, instruments, feed, quotes.quote)
         on_paper_price = paper.on_price
-    floor = TradingFloor(trader.gateway, journal, bus, clock, settings, around, prefix=PREFIX)
+    at_point = die_at(settings.sim.crash_at if settings.venue == "sim" else "")
+    floor = TradingFloor(trader.gateway, journal, bus, clock, settings, around, prefix=PREFIX, at_point=at_point)
     action_price = ActionPriceLog(home / "logs", clock, loaded.fingerprint)
     verdicts = Verdicts(floor, action_price.verdict, journal.put)
     files = [home / Path(name).expanduser() for name in settings.user_strategies]
@@ -213,9 +218,10 @@ def _wired(
         for part in (panels, imbalance, analyst, feed, alerts.book):
             part.forget(symbol)
 
+    measured = Measured.read(home)
     pictures = Pictures(
         clock, books, feed, panels, pipeline, floor, verdicts, instruments, settings.strategies,
-        settings.books.show_levels, Measured.read(home),
+        settings.books.show_levels, measured,
     )  # fmt: skip
     summary = Summary(settings, clock, bus, client, coordinator, floor, pipeline, gauges, lag, supervisor)
     reports = Reports(clock, queries, floor, pipeline, panels, instruments, settings.strategies)
@@ -231,7 +237,10 @@ def _wired(
         attention.refocus()
         return True
 
+    vitals = Vitals(clock, bus, client, coordinator, feed, pipeline, floor, gauges, journal, settings.strategies)
     answers.join(reports.table())
+    answers.join(vitals.table())
+    answers.join(SignalCard(answers, reports, pictures, measured).table())
     topics = _topics(clock, pictures, gauges)
     desk = Desk(clock, topics, notices, floor, answers, quotes, focus, ServedSpeed(control, clock).set, late.stop)
     server = PortServer(desk, socket_path(home))
@@ -250,6 +259,7 @@ def _wired(
             [
                 ("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART),
                 ("holds", Holds(client, journal, floor.standing, clock).run, Policy.RESTART),
+                ("link alarm", LinkAlarm(client.links, clock, notices).run, Policy.BEST_EFFORT),
             ],
         )
     )  # fmt: skip

@@ -7,44 +7,51 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from engine.port import notices
+from console.telegram.markup import MOST, size
 from engine.port.notices import AnyNotice
 
 Value = Mapping[str, Any]
 
 GLYPHS = {"good": "●", "info": "·", "warn": "▲", "danger": "■"}
+FIRST_STEPS = 3
 
 
-def signal_card(signal: Value, measured: str, now_ms: int) -> str:
-    """A signal with its plan and its points."""
-    risk = _risk_pct(signal)
+def signal_card(signal: Value, now_ms: int) -> str:
+    """A signal with its plan, its surroundings and its points: everything a decision needs."""
+    name = "/".join(escape(str(part)) for part in (signal["strategy"], signal.get("variant")) if part)
+    mode = f" {escape(signal['mode'])}" if signal.get("mode") else ""
+    stop_atr = f", {_num(signal['stop_atr'])} ATR" if signal.get("stop_atr") is not None else ""
+    source = f", {escape(str(signal['stop_source']))}" if signal.get("stop_source") else ""
     lines = [
-        f"<b>{escape(signal['symbol'])}</b> {signal['side'].upper()} {escape(signal['strategy'])}"
-        + (f" {escape(signal['mode'])}" if signal.get("mode") else ""),
-        f"score <b>{_num(signal['score'])}</b> · regime {escape(str(signal.get('regime')))} · {signal['timeframe']}",
-        f"entry {signal['entry']} · stop {signal['stop']} ({risk}, {escape(str(signal.get('stop_source') or ''))})",
-        f"tp1 {signal['tp1']} · tp2 {signal['tp2']}",
+        f"<b>{escape(signal['symbol'])}</b> {signal['side'].upper()} {name}{mode} · {signal['timeframe']}",
+        f"score <b>{_num(signal['score'])}</b> · {_word(signal.get('regime'))} · bias {_word(signal.get('bias'))}",
+        f"entry {signal['entry']} · stop {signal['stop']} ({_risk_pct(signal)}{stop_atr}{source})",
+        f"tp1 {signal['tp1']} ({reward_r(signal, 'tp1')}) · tp2 {signal['tp2']} ({reward_r(signal, 'tp2')})",
+        f"zones: below {_zone(signal.get('zone_below'))} · above {_zone(signal.get('zone_above'))}",
         f"expires {_clock(signal['expires_ms'])} UTC, in {_span(signal['expires_ms'] - now_ms)}",
-        f"measured: {escape(measured)}",
+        f"measured: {escape(str(signal.get('measured', 'unmeasured')))}",
+        f"<pre>{escape(chr(10).join(_points(signal)))}</pre>",
     ]
     return "\n".join(lines)
 
 
 def why_card(signal: Value) -> str:
-    """Every component, its input and points, and the sum."""
-    terms = [*signal["components"], *signal["modifiers"]]
-    width = max((len(term["name"]) for term in terms), default=0)
-    rows = [f"{term['name']:<{width}} {_input(term['input']):>8} {term['points']:+5.1f}" for term in terms]
-    total = sum(term["points"] for term in terms)
+    """Every component, its input and points, and the sum; every condition; what would flip the verdict."""
     checks = [f"{_mark(c['state'])} {c['name']} {c['need']}" for c in signal.get("conditions", ())]
     flips = [f"flip: {text}" for text in signal.get("flips", ())]
-    body = "\n".join([*rows, f"{'sum':<{width}} {'':>8} {total:+5.1f}", *checks, *flips])
+    body = "\n".join([*_points(signal), *checks, *flips])
     return f"<b>{escape(signal['symbol'])}</b> {signal['side']} {escape(signal['strategy'])}\n<pre>{escape(body)}</pre>"
 
 
 def life(card: str, steps: Iterable[str]) -> str:
-    """A signal's card with what has become of it."""
+    """A signal's card with what has become of it; a long life keeps its beginning and its end."""
     told = [f"{GLYPHS['info']} {escape(step)}" for step in steps]
+    left_out = 0
+    while size("\n".join([card, *told])) > MOST - 20 and len(told) > FIRST_STEPS + 1:
+        del told[FIRST_STEPS]
+        left_out += 1
+    if left_out:
+        told.insert(FIRST_STEPS, f"… {left_out} more")
     return "\n".join([card, *told])
 
 
@@ -53,18 +60,32 @@ def notice_text(notice: AnyNotice) -> str:
     return f"{GLYPHS.get(notice.severity, '·')} {escape(notice.text)}"
 
 
-def is_safety(notice: AnyNotice) -> bool:
-    """Never muted, whatever the hour."""
-    return notice.severity == "danger" or isinstance(notice, notices.Degraded)
+def greeting(vitals: Value) -> str:
+    """What a start-up says: version, mode, symbols, strategies, what reconciliation found."""
+    agreed = "in agreement with the exchange" if vitals["reconciled"] else "not in agreement with the exchange"
+    return "\n".join([
+        f"<b>perpdeck {escape(vitals['version'])}</b> started on {vitals['venue']}, mode {vitals['mode']}, "
+        f"account {escape(vitals['account'])}",
+        f"{vitals['symbols_active']} symbols live, {vitals['symbols_loading']} loading, "
+        f"{vitals['symbols_failed']} failed",
+        f"strategies: {', '.join(escape(name) for name in vitals['strategies'])}",
+        f"{agreed}: {vitals['corrected']} corrected, {vitals['disagreeing']} left; "
+        f"{vitals['positions_open']} positions open",
+    ])  # fmt: skip
 
 
-def is_trade(notice: AnyNotice) -> bool:
-    """About money that is at work; never muted."""
-    return isinstance(
-        notice,
-        notices.EntryFilled | notices.StopPlaced | notices.StopMoved | notices.TierTaken | notices.TradeClosed
-        | notices.OrderRefused | notices.SignalDecided,
-    )  # fmt: skip
+def daily(period: Value, vitals: Value) -> str:
+    """The day in one message: trades, net R, open risk, incidents."""
+    total = period["total"]
+    lines = [
+        f"<b>the last 24 h</b>: {total['trades']} trades, {total['wins']} won, {total['losses']} lost, "
+        f"net {total['net_r']:+.2f}R {total['net_usdt']} USDT",
+        f"open risk {vitals['open_risk_r']:.1f}R in {vitals['positions_open']} positions, "
+        f"today so far {vitals['day_r']:+.2f}R",
+        f"incidents: {len(period['incidents']) or 'none'}",
+    ]
+    lines += [f"{_clock(one['at_ms'])} {escape(one['kind'])}: {escape(one['text'])}" for one in period["incidents"]]
+    return "\n".join(lines)
 
 
 def figures(name: str, value: Value) -> str:
@@ -73,14 +94,21 @@ def figures(name: str, value: Value) -> str:
     rate, factor, each = _pct(value["win_rate"]), _num(value["profit_factor"]), _num(value["expectancy_r"])
     drawdown, usdt = value.get("max_drawdown_r", 0), value.get("net_usdt", "0")
     lines = [
-        f"{name}: {value['trades']} trades, {value['wins']} won, {value['losses']} lost, {value['scratches']} scratch",
+        f"{escape(name)}: {value['trades']} trades, {value['wins']} won, {value['losses']} lost, "
+        f"{value['scratches']} scratch",
         f"win rate {rate} · PF {factor} · expectancy {each}R",
         f"net {value['net_r']:+.2f}R {usdt} USDT · max drawdown {drawdown:.2f}R",
     ]
     if value.get("mfe_r") is not None:
         lines.append(f"average MFE {value['mfe_r']:+.2f}R, MAE {value['mae_r']:+.2f}R")
+    if value["trades"]:
+        count = value.get("exits", {})
+        lines.append(
+            f"tp1 reached {value.get('tp1', 0)} · tp2 reached {value.get('tp2', 0)} · "
+            f"breakeven {count.get('breakeven', 0)} · time stop {count.get('time_stop', 0)}"
+        )
     if exits:
-        lines.append(exits)
+        lines.append(f"exits {escape(exits)}")
     return "\n".join(lines)
 
 
@@ -104,6 +132,25 @@ def clock(ms: int | None) -> str:
     return _clock(ms) if ms else "never"
 
 
+def reward_r(signal: Value, target: str) -> str:
+    """Distance to a target in R, from the prices as they are shown."""
+    entry, stop, price = (float(signal.get(key) or 0) for key in ("entry", "stop", target))
+    risk = entry - stop
+    return f"{(price - entry) / risk:.2f}R" if risk and price else "?"
+
+
+def _points(signal: Value) -> list[str]:
+    terms = [*signal["components"], *signal["modifiers"]]
+    width = max((len(term["name"]) for term in terms), default=3)
+    rows = [f"{term['name']:<{width}} {_input(term['input']):>8} {term['points']:+5.1f}" for term in terms]
+    total = sum(term["points"] for term in terms)
+    return [*rows, f"{'sum':<{width}} {'':>8} {total:+5.1f}"]
+
+
+def _zone(zone: Value | None) -> str:
+    return "none" if zone is None else f"{zone['low']} to {zone['high']} ({escape(zone['tf'])} {escape(zone['grade'])})"
+
+
 def _clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%m-%d %H:%M")
 
@@ -116,6 +163,10 @@ def _span(ms: float) -> str:
 def _risk_pct(signal: Value) -> str:
     entry, stop = float(signal["entry"] or 0), float(signal["stop"] or 0)
     return f"{abs(entry - stop) / entry * 100:.2f} %" if entry else "?"
+
+
+def _word(value: object) -> str:
+    return escape(str(value)) if value else "?"
 
 
 def _num(value: float | None) -> str:

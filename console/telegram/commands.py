@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from console.telegram import cards
-from engine.port.commands import AnyCommand, Done, Flatten, Halt, Kill, Pause, Query, Resume
-from engine.port.contract import EnginePort
+from console.telegram.asker import Asker
+from console.telegram.quiet import HUSH
+from engine.port.commands import Flatten, Halt, Kill, Pause, Resume
 
 MINUTE_S = 60.0
+DAY_MS = 86_400_000
+SHOWN_SIGNALS = 20
+OPEN = ("pending", "approved")
 
-Ask = Callable[["Asker", list[str]], Awaitable[str]]
-
-
-@dataclass
-class Asker:
-    """One person's question: the port, who asks, and a fresh command id for each submission."""
-
-    port: EnginePort
-    actor: str
-    next_id: Callable[[], str]
-
-    async def query(self, what: str, **args: str) -> Any:
-        """The data of a query; raises LookupError with the refusal's words."""
-        reply = await self.port.submit(Query(id=self.next_id(), actor=self.actor, what=what, args=args))
-        if not isinstance(reply, Done):
-            raise LookupError(reply.detail or reply.reason)
-        return json.loads(reply.data)
-
-    async def submit(self, command: AnyCommand) -> str:
-        """What the desk said."""
-        reply = await self.port.submit(command)
-        return reply.text or "done" if isinstance(reply, Done) else f"refused: {reply.detail or reply.reason}"
+Ask = Callable[[Asker, list[str]], Awaitable[str]]
 
 
 @dataclass(frozen=True)
@@ -53,23 +35,47 @@ class BotCommand:
 
 
 async def _status(ask: Asker, _args: list[str]) -> str:
-    return cards.pairs({**await ask.query("status"), **(await ask.query("regimes"))["counts"]})
+    now, counts = await ask.query("vitals"), (await ask.query("regimes"))["counts"]
+    change = "?" if now["btc_change_pct"] is None else f"{now['btc_change_pct']:+.2f} %"
+    took = "?" if now["last_cycle_took_ms"] is None else f"{now['last_cycle_took_ms']} ms"
+    rows = {
+        "state": now["state"],
+        "desk": " ".join(part for part in (now["desk"], now["desk_reason"]) if part),
+        "venue": now["venue"],
+        "mode": now["mode"],
+        "up": f"{now['uptime_s'] // 3600} h {now['uptime_s'] // 60 % 60} min",
+        "symbols": f"{now['symbols_active']} active, {now['symbols_loading']} loading, {now['symbols_failed']} failed",
+        "regimes": ", ".join(f"{name} {count}" for name, count in counts.items()) or "?",
+        "BTC, 3 h": f"{change}, mean reversion {'blocked' if now['btc_blocks_reversion'] else 'allowed'}",
+        "signals": f"{now['signals_pending']} waiting",
+        "positions": f"{now['positions_open']} open, risk {now['open_risk_r']:.1f}R, day {now['day_r']:+.2f}R",
+        "weight": f"{now['weight_used']} of {now['weight_limit']}",
+        "last close": f"{cards.clock(now['last_cycle_ms'])}, took {took}",
+    }
+    alarms = "".join(f"\n{cards.GLYPHS['danger']} {escape(alarm)}" for alarm in now["alarms"]) or "\nno alarms"
+    return f"{cards.pairs(rows)}{alarms}"
 
 
 async def _strategies(ask: Asker, _args: list[str]) -> str:
-    rows = await ask.query("strategies")
+    rows, now = await ask.query("strategies"), await ask.query("vitals")
     cells = [
         (row["strategy"], "on" if row["enabled"] else "off", row["timeframe"], ",".join(row["open"]) or "-",
          f"{cards.clock(row['last_signal_ms'])} {row['last_symbol'] or ''}".strip())
         for row in rows
     ]  # fmt: skip
-    return cards.table([("strategy", "", "tf", "open", "last signal"), *cells])
+    blocks = [
+        f"{b['symbol']} {b['side']} {b['strategy']} until {cards.clock(b['until_ms']) if b['until_ms'] else 'lifted'}"
+        for b in now["blocks"]
+    ]
+    blocks += [f"{key.replace('|', ' ')} rests until {cards.clock(until)}" for key, until in now["cooldowns"].items()]
+    held = "\n".join(escape(" ".join(block.split())) for block in blocks) or "nothing is blocked"
+    return f"{cards.table([('strategy', '', 'tf', 'open', 'last signal'), *cells])}\n{held}"
 
 
 async def _performance(ask: Asker, args: list[str]) -> str:
     days = _number(args, 7)
     value = await ask.query("performance", days=days)
-    return f"{cards.figures(f'last {days} days', value)}\nopen now: {value['open']}"
+    return f"{cards.figures(f'last {days} days', value)}\nopen now {value['open']}"
 
 
 async def _stats(ask: Asker, args: list[str]) -> str:
@@ -130,41 +136,67 @@ async def _v3_zones(ask: Asker, args: list[str]) -> str:
 
 
 async def _v3_status(ask: Asker, _args: list[str]) -> str:
-    symbols = await ask.query("symbols")
-    counts = {symbol: len((await ask.query("zones", symbol=symbol))["zones"]) for symbol in symbols[:12]}
-    return cards.table([(symbol, f"{count} zones") for symbol, count in counts.items()])
+    value = await ask.query("zone_engine")
+    head = {"decides": value["provider"], "built by": value["origins"], "zones": value["zones"]}
+    rows = {**head, **{name: value[f"by_{name}"] for name in ("kind", "grade", "state")}}
+    told = {key: _counts(item) if isinstance(item, dict) else item for key, item in rows.items()}
+    each = [(symbol, f"{count} zones") for symbol, count in value["symbols"].items()]
+    return f"{cards.pairs(told)}\n{len(each)} of {value['watched']} symbols\n{cards.table(each)}"
 
 
-async def _open_signals(ask: Asker, _args: list[str]) -> str:
-    rows = [row for row in await ask.query("signals") if row["state"] in ("pending", "approved")][:20]
-    cells = [(row["symbol"], row["side"], row["strategy"], str(row["score"]), row["state"]) for row in rows]
+async def _v3_signals(ask: Asker, _args: list[str]) -> str:
+    rows = [row for row in await ask.query("signals") if row["state"] in OPEN][:SHOWN_SIGNALS]
+    cells = []
+    for row in rows:
+        card = await ask.query("card", id=row["id"])
+        near = [f"{zone['low']} to {zone['high']}" if zone else "none" for zone in _around(card)]
+        zones = f"{row['zone_arm']}: {near[0]} | {near[1]}"
+        stop = f"stop {row['stop']} {row['stop_source']}"
+        cells.append((row["symbol"], row["side"], row["strategy"], f"{row['score']:.2f}", row["state"], stop, zones))
     return cards.table(cells) if cells else "no open signals"
 
 
+async def _v3_stats(ask: Asker, args: list[str]) -> str:
+    value = await ask.query("zone_arms", days=_number(args, 30))
+    blocks = [cards.figures(f"zones {row['name']}", row) for row in value["arms"]] or ["no closed trades"]
+    compared = _counts(value["compared"])
+    return "\n\n".join([*blocks, f"the other builder, last {value['days']} days: {compared or 'nothing compared'}"])
+
+
 async def _latency(ask: Asker, _args: list[str]) -> str:
-    status = await ask.query("status")
-    names = ("loop_lag_p99_ms", "loop_lag_max_ms_10s", "heartbeat_age_ms", "books_synced", "weight_used", "speed")
-    return cards.pairs({name: status[name] for name in names})
+    value = await ask.query("latency")
+    cycle = value.pop("cycle") or {}
+    return cards.pairs({**value, **{f"cycle {key}": item for key, item in cycle.items()}})
 
 
 async def _report(ask: Asker, args: list[str]) -> str:
     value = await ask.query("period", days=_number(args, 7))
-    blocks = [cards.figures(f"last {value['days']} days", value["total"])]
+    equity = value["equity_r"]
+    course = (
+        f"equity {equity[-1]:+.2f}R, high {max(0.0, *equity):+.2f}R, low {min(0.0, *equity):+.2f}R" if equity else ""
+    )
+    period = f"last {value['days']} days"
+    blocks = [f"{cards.figures(period, value['total'])}\n{course}".rstrip()]
     for title in ("by_strategy", "by_regime", "by_hour"):
         cells = [(row["name"], f"{row['trades']}", f"{row['net_r']:+.2f}R") for row in value[title]]
         if cells:
             blocks.append(f"{title.replace('_', ' ')}\n{cards.table(cells)}")
     blocks.append(f"fees {value['fees_usdt']} USDT, funding {value['funding_usdt']} USDT")
-    blocks += [f"{cards.clock(one['at_ms'])} {one['kind']}: {one['text']}" for one in value["incidents"]]
+    told = [f"{cards.clock(one['at_ms'])} {escape(one['kind'])}: {escape(one['text'])}" for one in value["incidents"]]
+    blocks.append("\n".join(told) or "no incidents")
     return "\n\n".join(blocks)
 
 
 async def export_csv(ask: Asker, args: list[str]) -> bytes:
     """Signals of the last days as a CSV file."""
-    rows = await ask.query("signals")
+    since_ms = (await ask.query("status"))["now_ms"] - round(float(_number(args, 7)) * DAY_MS)
+    rows = [row for row in await ask.query("signals") if row["bar_time"] >= since_ms]
     out = io.StringIO()
     writer = csv.writer(out)
-    names = ("bar_time", "symbol", "side", "strategy", "mode", "score", "entry", "stop", "state", "reason", "id")
+    names = (
+        "bar_time", "symbol", "side", "strategy", "mode", "score", "entry", "stop", "tp1", "tp2", "state", "reason",
+        "net_r", "id",
+    )  # fmt: skip
     writer.writerow(names)
     writer.writerows([[row.get(name) for name in names] for row in rows])
     return out.getvalue().encode()
@@ -176,8 +208,10 @@ async def _export(ask: Asker, args: list[str]) -> str:
 
 
 async def _digest(ask: Asker, _args: list[str]) -> str:
+    day = cards.daily(await ask.query("period", days="1"), await ask.query("vitals"))
     rows = await ask.query("notices")
-    return "\n".join(f"{cards.clock(row['at_ms'])} {escape(row['text'])}" for row in rows[-15:]) or "nothing yet"
+    last = "\n".join(f"{cards.clock(row['at_ms'])} {escape(row['text'])}" for row in rows[-15:])
+    return f"{day}\n\n{last or 'nothing happened yet'}"
 
 
 async def _pause(ask: Asker, args: list[str]) -> str:
@@ -208,6 +242,7 @@ async def _help(_ask: Asker, _args: list[str]) -> str:
         f"<b>{group}</b>\n" + "\n".join(f"/{c.name} – {c.help}" for c in COMMANDS.values() if c.group == group)
         for group in groups
     ]
+    blocks.append("<b>this chat</b>\n" + "\n".join(f"/{name} – {text}" for name, text in HUSH.items()))
     return "\n\n".join(blocks)
 
 
@@ -222,8 +257,8 @@ _ROWS = (
     BotCommand("menu", "desk", "show the keyboard; /menu hide removes it", _help),
     BotCommand("status", "desk", "state, mode, symbols, regimes, alarms", _status),
     BotCommand("strategies", "desk", "each strategy, on or off, open and last signal", _strategies),
-    BotCommand("latency", "desk", "loop lag, books, weight", _latency),
-    BotCommand("digest", "desk", "what happened last", _digest),
+    BotCommand("latency", "desk", "streams, loop, requests, the last close", _latency),
+    BotCommand("digest", "desk", "the day so far and what happened last", _digest),
     BotCommand("performance", "results", "[days] all trades", _performance),
     BotCommand("stats", "results", "[days] by strategy", _stats),
     BotCommand("ap_stats", "results", "[days] Action Price by mode and score", _ap_stats),
@@ -234,11 +269,11 @@ _ROWS = (
     BotCommand("regime_stats", "results", "[days] by regime", _grouped("by_regime")),
     BotCommand("confluence_stats", "results", "[days] by number of agreeing strategies", _grouped("by_confluence")),
     BotCommand("report", "results", "[days] period report", _report),
-    BotCommand("export", "results", "signals as a CSV file", _export),
+    BotCommand("export", "results", "[days] signals as a CSV file", _export),
     BotCommand("validate", "market", "[symbol] every strategy on the last closed bars", _validate),
-    BotCommand("v3_status", "market", "zones of the first symbols", _v3_status),
-    BotCommand("v3_signals", "market", "open signals", _open_signals),
-    BotCommand("v3_stats", "market", "[days] results by regime", _grouped("by_regime")),
+    BotCommand("v3_status", "market", "which zone builder decides, and what it found", _v3_status),
+    BotCommand("v3_signals", "market", "open signals and the zones beside them", _v3_signals),
+    BotCommand("v3_stats", "market", "[days] results by zone builder", _v3_stats),
     BotCommand("v3_zones", "market", "symbol: zones around the price", _v3_zones),
     BotCommand("pause", "control", "[minutes] no new entries", _pause, control=True),
     BotCommand("resume", "control", "back to running", _resume, control=True),
@@ -264,3 +299,11 @@ def _number(args: list[str], default: float) -> str:
     except ValueError:
         value = default
     return f"{value if value > 0 else default:g}"
+
+
+def _counts(value: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in value.items())
+
+
+def _around(card: Mapping[str, Any]) -> tuple[Any, Any]:
+    return card.get("zone_below"), card.get("zone_above")

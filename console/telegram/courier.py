@@ -7,14 +7,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import msgspec
 import telegram
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, RetryAfter, TelegramError
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
-from console.telegram.outbox import PER_MINUTE, SAFETY, Message, Outbox, retry_after_ms, split
+from console.telegram.markup import parts, plain_text
+from console.telegram.outbox import PER_MINUTE, SAFETY, Message, Outbox, retry_after_ms
 
 SEND_EVERY_S = 0.3
+AT_ONCE = 60
+MOST_CAPTION = 1024
+ANSWER_TRIES, LONGEST_WAIT_S = 3, 5.0
 
 
 def quiet_at(hours: str, now_ms: int) -> bool:
@@ -32,7 +37,8 @@ def quiet_at(hours: str, now_ms: int) -> bool:
 class Courier:
     """One sender for all chats, at most as many a minute as a chat may have.
 
-    In quiet hours everything still arrives, but only what endangers a position makes a sound.
+    In quiet hours everything still arrives, but only what endangers a position makes a sound. The text of a message
+    that still waits is renewed in place, so an hour without a link ends with one message and not with its history.
     """
 
     def __init__(
@@ -47,7 +53,7 @@ class Courier:
     async def run(self, bot: telegram.Bot) -> None:
         """Send what is due until cancelled."""
         while True:
-            for message in await self._outbox.due(self._now_ms(), 20):
+            for message in await self._outbox.due(self._now_ms(), AT_ONCE):
                 if self._may_send(message.chat):
                     await self._deliver(bot, message)
             await asyncio.sleep(SEND_EVERY_S)
@@ -58,44 +64,85 @@ class Courier:
         return len(sent) < PER_MINUTE
 
     async def _deliver(self, bot: telegram.Bot, message: Message) -> None:
+        if message.edits and (first := await self._outbox.unsent(message.edits)) is not None:
+            await self._renew(first, message)
+            return
         try:
             message_id = await self._transmit(bot, message)
         except RetryAfter as error:
             wait_ms = round(_seconds(error.retry_after) * 1000)
-            await self._outbox.retry(message.key, message.attempts + 1, self._now_ms() + wait_ms)
+            await self._outbox.retry(message, message.attempts + 1, self._now_ms() + wait_ms)
         except BadRequest:
             # The chat refuses this very text; nothing would come of sending it again.
-            await self._outbox.sent(message.key, self._now_ms(), 0)
+            await self._outbox.sent(message, self._now_ms(), 0)
         except TelegramError:
-            await self._outbox.retry(
-                message.key, message.attempts + 1, self._now_ms() + retry_after_ms(message.attempts)
-            )
+            await self._outbox.retry(message, message.attempts + 1, self._now_ms() + retry_after_ms(message.attempts))
         else:
             self._sent_s.setdefault(message.chat, []).append(self._mono_s())
-            await self._outbox.sent(message.key, self._now_ms(), message_id)
+            await self._outbox.sent(message, self._now_ms(), message_id)
+
+    async def _renew(self, first: Message, newer: Message) -> None:
+        await self._outbox.replace(
+            msgspec.structs.replace(
+                first, text=newer.text, buttons=newer.buttons, edition=first.edition + 1,
+                priority=max(first.priority, newer.priority),
+            )
+        )  # fmt: skip
+        await self._outbox.sent(newer, self._now_ms(), 0)
 
     async def _transmit(self, bot: telegram.Bot, message: Message) -> int:
-        if message.edits:
-            known = await self._outbox.message_id(message.edits)
-            if known:
-                await bot.edit_message_text(
-                    message.text, chat_id=message.chat, message_id=known, parse_mode=ParseMode.HTML
-                )
-                return known
-        markup = None
-        if message.buttons:
-            markup = InlineKeyboardMarkup(
-                [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in message.buttons]
-            )
+        known = await self._outbox.message_id(message.edits) if message.edits else None
+        if known and await _edited(bot, message, known):
+            return known
         silent = message.priority < SAFETY and quiet_at(self._quiet_hours, self._now_ms())
-        sent = await _html_or_plain(bot, message.chat, message.text, markup, silent)
-        return sent.message_id
+        if message.photo:
+            above = await self._outbox.message_id(message.answers) if message.answers else None
+            sent = await bot.send_photo(
+                message.chat, message.photo, caption=message.text[:MOST_CAPTION], disable_notification=True,
+                reply_to_message_id=above or None, allow_sending_without_reply=True,
+            )  # fmt: skip
+            return sent.message_id
+        return (await _html_or_plain(bot, message.chat, message.text, _keyboard(message), silent)).message_id
+
+
+async def _edited(bot: telegram.Bot, message: Message, known: int) -> bool:
+    """Whether the chat shows the new text now; a message that can no longer be edited is sent anew."""
+    try:
+        await bot.edit_message_text(
+            message.text, chat_id=message.chat, message_id=known, parse_mode=ParseMode.HTML,
+            reply_markup=_keyboard(message),
+        )  # fmt: skip
+    except BadRequest as error:
+        return "not modified" in str(error).lower()
+    return True
+
+
+def _keyboard(message: Message) -> InlineKeyboardMarkup | None:
+    if not message.buttons:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in message.buttons]
+    )
 
 
 async def say(bot: telegram.Bot, chat: int, text: str, markup: Any = None) -> None:
-    """An answer at once, past the outbox, in as many messages as it needs."""
-    for part in split(text):
-        await quietly(_html_or_plain(bot, chat, part, markup))
+    """An answer at once, past the outbox, in as many messages as it needs; buttons stand below the last."""
+    whole = parts(text)
+    for index, part in enumerate(whole):
+        below = markup if index == len(whole) - 1 else None
+        for _ in range(ANSWER_TRIES):
+            try:
+                await _html_or_plain(bot, chat, part, below)
+            except RetryAfter as error:
+                await asyncio.sleep(min(_seconds(error.retry_after), LONGEST_WAIT_S))
+            except BadRequest:
+                break
+            except NetworkError:
+                await asyncio.sleep(1.0)
+            except TelegramError:
+                break
+            else:
+                break
 
 
 async def _html_or_plain(
@@ -109,7 +156,7 @@ async def _html_or_plain(
     except BadRequest as error:
         if "parse" not in str(error).lower():
             raise
-        return await bot.send_message(chat, text, reply_markup=markup, disable_notification=silent)
+        return await bot.send_message(chat, plain_text(text), reply_markup=markup, disable_notification=silent)
 
 
 def _seconds(hint: float | timedelta) -> float:

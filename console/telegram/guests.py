@@ -55,6 +55,10 @@ class Guests:
         known = self._book.guests.get(user)
         return self._named.get(user) or (known.role if known is not None else None)
 
+    def role_in(self, chat: int, user: int) -> Role | None:
+        """What a user may do in a chat; None outside the chats that are told, where others could read along."""
+        return self.role(user) if chat in self.chats() else None
+
     def chats(self) -> dict[int, Role]:
         """Chats that are told what happens; a named user's private chat has the user's number."""
         told: dict[int, Role] = dict(self._named)

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import msgspec
 
-SPLIT_AT = 4000
 PER_MINUTE = 20
 FIRST_RETRY_MS = 1_000
 LAST_RETRY_MS = 300_000
@@ -18,7 +17,11 @@ SAFETY, TRADE, SIGNAL, INFO = 30, 20, 10, 0
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message to one chat. The same `key` is sent once; `edits` names the key of a message to be replaced."""
+    """One message to one chat. The same `key` is sent once.
+
+    `edits` names the message this one replaces, `answers` the one it belongs below. `edition` tells later texts of the
+    same key apart. With `photo`, PNG bytes, the text is its caption.
+    """
 
     key: str
     chat: int
@@ -29,6 +32,8 @@ class Message(msgspec.Struct, frozen=True):
     next_ms: int = 0
     edits: str = ""
     photo: bytes = b""
+    answers: str = ""
+    edition: int = 0
 
 
 class Outbox(Protocol):
@@ -38,40 +43,31 @@ class Outbox(Protocol):
         """Keep a message; False when its key was known."""
         ...
 
+    async def replace(self, message: Message) -> None:
+        """Keep a message in the place of whatever has its key, to be sent (again)."""
+        ...
+
     async def due(self, now_ms: int, limit: int) -> list[Message]:
         """Unsent messages whose time has come: urgent first, then in the order they came."""
         ...
 
-    async def sent(self, key: str, now_ms: int, message_id: int) -> None: ...
+    async def sent(self, message: Message, now_ms: int, message_id: int) -> None:
+        """It went out; ignored where a later edition has taken its place meanwhile."""
+        ...
 
-    async def retry(self, key: str, attempts: int, next_ms: int) -> None: ...
+    async def retry(self, message: Message, attempts: int, next_ms: int) -> None:
+        """It did not; ignored where a later edition has taken its place meanwhile."""
+        ...
 
     async def message_id(self, key: str) -> int | None:
-        """What the chat knows a sent message by."""
+        """What the chat knows a sent message by; None while it was not sent, 0 when the chat did not take it."""
+        ...
+
+    async def unsent(self, key: str) -> Message | None:
+        """A message that still waits."""
         ...
 
 
 def retry_after_ms(attempts: int) -> int:
     """Pause before the next try: 1 s doubling to 300 s."""
     return int(min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** min(attempts, 12)))
-
-
-def split(text: str, limit: int = SPLIT_AT) -> list[str]:
-    """Parts below the limit, cut at line ends; a longer line is cut where it must be."""
-    parts: list[str] = []
-    current = ""
-    for line in text.split("\n"):
-        while len(line) > limit:
-            if current:
-                parts.append(current)
-                current = ""
-            parts.append(line[:limit])
-            line = line[limit:]  # noqa: PLW2901 - what is left of an oversized line
-        if len(current) + len(line) + 1 > limit and current:
-            parts.append(current)
-            current = line
-        else:
-            current = f"{current}\n{line}" if current else line
-    if current or not parts:
-        parts.append(current)
-    return parts

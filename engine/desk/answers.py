@@ -59,7 +59,7 @@ class Answers:
         self._summary = summary
         self.asked_symbol = ""  # of the last what-if by hand: its book joins the focus
         self._table: dict[str, Answer] = {
-            "status": self._status, "signals": self._signals, "signal": self._signal, "shadow": self._shadow,
+            "status": self._status, "signals": self._signals, "signal": self.signal, "shadow": self._shadow,
             "positions": self._positions, "orders": self._orders, "limits": self._limits, "trades": self._trades,
             "summary": self._summary_of, "symbols": self._symbols, "audit": self._audit, "notices": self._notices_of,
         }  # fmt: skip
@@ -108,7 +108,8 @@ class Answers:
         rows = [row for row in found.values() if state is None or row["state"] == state]
         return sorted(rows, key=lambda row: (-row["bar_time"], row["symbol"], row["strategy"]))[:MOST_ROWS]
 
-    async def _signal(self, args: Mapping[str, str]) -> dict[str, Any]:
+    async def signal(self, args: Mapping[str, str]) -> dict[str, Any]:
+        """One signal by its id. Raises UnknownSubject."""
         signal_id = args.get("id", "")
         value: dict[str, Any] | None = self._of(signal_id)
         if value is not None:

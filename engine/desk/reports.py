@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
@@ -24,6 +25,15 @@ from strategies.settings import StrategySettings
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 SHOWN = 20
+ZONED = 12  # symbols the zone engine is summed up over
+COMPARED = 200
+GAINED = (
+    "tp1",
+    "tp2",
+    "breakeven",
+    "tp1_lock",
+    "trail",
+)  # exits at a target, or at a stop behind which nothing was lost
 SCORE_BUCKETS = ((float("-inf"), 3.0), (3.0, 4.0), (4.0, 6.0), (6.0, 8.0), (8.0, float("inf")))
 
 Answer = Callable[[Mapping[str, str]], Awaitable[Any]]
@@ -49,7 +59,8 @@ class Reports:
         return {
             "performance": self._performance, "stats": self._stats, "ap_stats": self._ap_stats, "closed": self._closed,
             "by_regime": self._by_regime, "by_confluence": self._by_confluence, "strategies": self._strategies,
-            "validate": self._validate, "zones": self._zones, "regimes": self._regimes, "period": self._period,
+            "validate": self._validate, "zones": self.zones, "regimes": self._regimes, "period": self._period,
+            "zone_engine": self._zone_engine, "zone_arms": self._zone_arms,
         }  # fmt: skip
 
     async def _rows(self, args: Mapping[str, str], strategy: str | None = None) -> list[SignalRow]:
@@ -79,7 +90,7 @@ class Reports:
         if kind == "sl":
             rows = [row for row in rows if row.exit_reason == "stop"]
         elif kind == "tp":
-            rows = [row for row in rows if row.exit_reason != "stop"]
+            rows = [row for row in rows if row.exit_reason in GAINED]
         return [
             {
                 "symbol": row.symbol, "side": row.side, "strategy": row.strategy_id, "entry": str(row.entry),
@@ -130,7 +141,8 @@ class Reports:
             })  # fmt: skip
         return found
 
-    async def _zones(self, args: Mapping[str, str]) -> dict[str, Any]:
+    async def zones(self, args: Mapping[str, str]) -> dict[str, Any]:
+        """Zones of a symbol around its price, low to high."""
         symbol = args.get("symbol", "BTCUSDT").upper()
         candles = self._panels.candles(symbol, "15m")
         if symbol not in self._instruments or not len(candles):
@@ -148,6 +160,38 @@ class Reports:
                 }
                 for zone in built.zones
             ],
+        }  # fmt: skip
+
+    async def _zone_engine(self, _args: Mapping[str, str]) -> dict[str, Any]:
+        """Which builder decides, and what it found on the first symbols."""
+        names = sorted(self._instruments)[:ZONED]
+        found: dict[str, list[dict[str, Any]]] = {}
+        origins: Counter[str] = Counter()
+        for symbol in names:
+            value = await self.zones({"symbol": symbol})
+            found[symbol] = value["zones"]
+            origins[value.get("origin", "none")] += 1
+            await asyncio.sleep(0)  # a symbol's zones may take milliseconds
+        every = [zone for zones in found.values() for zone in zones]
+        return {
+            "provider": self._settings.zones.provider, "watched": len(self._instruments), "origins": dict(origins),
+            "zones": len(every), "symbols": {symbol: len(zones) for symbol, zones in found.items()},
+            **{f"by_{key}": dict(Counter(str(zone[key]) for zone in every)) for key in ("kind", "grade", "state")},
+        }  # fmt: skip
+
+    async def _zone_arms(self, args: Mapping[str, str]) -> dict[str, Any]:
+        """Results by the builder a trade was decided on, and how often the other one would have decided otherwise."""
+        days = float(args.get("days", "30"))
+        since_ms = self._clock.now_ms() - round(days * DAY_MS)
+        compared: Counter[str] = Counter()
+        for row in await self._queries.signals(since_ms=since_ms, limit=COMPARED):
+            for event in await self._queries.signal_events(row.signal_id):
+                if event.kind == "zone_arms":
+                    other = msgspec.json.decode(event.payload)["theirs"]
+                    compared["alike" if other["would_signal"] else "refused by the other"] += 1
+        return {
+            "days": args.get("days", "30"), "compared": dict(compared),
+            "arms": _grouped(await self._rows({"days": f"{days:g}"}), lambda row: row.zone_arm or "?"),
         }  # fmt: skip
 
     async def _regimes(self, _args: Mapping[str, str]) -> dict[str, Any]:
@@ -181,6 +225,8 @@ def _figures(name: str, rows: Iterable[SignalRow]) -> dict[str, Any]:
     return {
         **msgspec.to_builtins(summary(name, trades)), "max_drawdown_r": max_drawdown_r(equity_curve(trades)),
         "net_usdt": str(sum((row.result_usdt or 0) for row in rows)),
+        "tp1": sum(1 for row in rows if row.stage in ("tp1", "tp2")),
+        "tp2": sum(1 for row in rows if row.stage == "tp2"),
         "exits": dict(Counter(row.exit_reason for row in rows)),
     }  # fmt: skip
 

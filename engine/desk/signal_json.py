@@ -34,6 +34,8 @@ def of_signal(signal: Signal, instrument: Instrument | None, settings: StrategyS
         "entry": _price(instrument, signal.ref_close),
         "stop": _stop(instrument, signal.stop, side), "stop_source": signal.stop_source,
         "tp1": _target(instrument, tp1, side), "tp2": _target(instrument, tp2, side),
+        "tp1_r": signal.tp_r[0], "tp2_r": signal.tp_r[1], "bias": signal.regime.bias.value, "zone_arm": signal.zone_arm,
+        "stop_atr": round(abs(risk) / signal.atr, 2) if signal.atr > 0 else None,
         "expires_ms": 0, "state": "pending", "reason": "",
     }  # fmt: skip
 

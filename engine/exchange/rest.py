@@ -8,6 +8,7 @@ no effect is repeated; everything doubtful is `OutcomeUnknown`, and its owner as
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ ORDER_RETRIES_S = (0.2, 0.4, 0.8)
 PROBE_TIMEOUT_S = 5.0
 TIME_TIMEOUT_S = 5.0
 PING = "/fapi/v1/ping"
+ROUND_TRIPS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Rest:
         self._rng = rng
         self._trust: Trust = Blind()
         self.failures_in_row = 0
+        self.round_trips_ms: deque[float] = deque(maxlen=ROUND_TRIPS)  # of the newest requests, waiting left out
         ledger.probe_with(self._probe)
 
     def follow(self, trust: Trust) -> None:
@@ -190,6 +193,7 @@ class Rest:
         finally:
             self._ledger.settle(permit, headers)
         received = self._clock.mono_ms()
+        self.round_trips_ms.append(received - sent)
         self.failures_in_row = self.failures_in_row + 1 if answer.status >= 500 else 0
         return _Exchange(answer, judge(answer, pool), sent, received)
 

@@ -190,6 +190,10 @@ class TradingQueries:
         order = [table.c.priority.desc(), table.c.id]
         return await self._all(rows.OutboxRow, *where, order_by=order, limit=limit)
 
+    async def outbox_message(self, key: str) -> rows.OutboxRow | None:
+        """A message by its dedupe key, sent or not."""
+        return await self._one(rows.OutboxRow, table_of(rows.OutboxRow).c.dedupe_key == key)
+
     async def metrics(self, kind: str, since_ms: int = 0) -> list[rows.MetricRow]:
         c = table_of(rows.MetricRow).c
         return await self._all(rows.MetricRow, c.kind == kind, c.at_ms >= since_ms, order_by=[c.at_ms, c.id])

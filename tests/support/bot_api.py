@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
+from html.parser import HTMLParser
 from typing import Any
 
 from aiohttp import web
 
 TOKEN = "1000001:" + "t" * 35
+SENDS = ("sendMessage", "sendPhoto", "sendDocument", "editMessageText")
+MOST_TEXT, MOST_CAPTION = 4096, 1024
 
 
 class BotApi:
@@ -22,6 +26,8 @@ class BotApi:
         self.trouble: deque[web.Response | None] = deque()  # answers to the next sendMessage or edit
         self.polling = True
         self.down = False  # every message is answered with an error
+        self.hanging = 0  # as many of the next messages get no answer at all
+        self.edits: list[str] = []  # texts of edits that were taken
         self.url = ""
         self._updates: list[dict[str, Any]] = []
         self._wake = asyncio.Event()
@@ -46,11 +52,11 @@ class BotApi:
 
     # -- what people do ------------------------------------------------------------------------------------------------
 
-    def says(self, text: str, user: int = 1) -> None:
+    def says(self, text: str, user: int = 1, chat: int = 0, age_s: int = 0) -> None:
         """A person writes to the bot."""
         self._push({"message": {
-            "message_id": 1, "date": 1, "chat": {"id": user, "type": "private"}, "text": text,
-            "from": {"id": user, "is_bot": False, "first_name": f"user{user}"},
+            "message_id": 1, "date": round(time.time()) - age_s, "chat": {"id": chat or user, "type": "private"},
+            "text": text, "from": {"id": user, "is_bot": False, "first_name": f"user{user}"},
         }})  # fmt: skip
 
     def presses(self, data: str, user: int = 1, query_id: str = "") -> None:
@@ -75,6 +81,9 @@ class BotApi:
                         return str(one["callback_data"])
         raise LookupError(label)
 
+    def photos(self, chat: int | None = None) -> list[bytes]:
+        return [m["photo"] for m in self.sent if "photo" in m and (chat is None or int(m["chat_id"]) == chat)]
+
     def texts(self, chat: int | None = None) -> list[str]:
         return [str(m["text"]) for m in self.sent if chat is None or int(m["chat_id"]) == chat]
 
@@ -96,29 +105,46 @@ class BotApi:
             return _ok({"id": 1000001, "is_bot": True, "first_name": "desk", "username": "desk_bot"})
         if method == "getUpdates":
             return await self._get_updates(int(given.get("offset", 0)))
-        if method in ("sendMessage", "editMessageText") and self.down:
-            return broken()
-        if method in ("sendMessage", "editMessageText") and self.trouble:
-            trouble = self.trouble.popleft()
-            if trouble is not None:
-                return trouble
-        if method == "sendMessage":
-            self._next_message += 1
-            self.sent.append({**given, "message_id": self._next_message})
-            return _ok(_message(self._next_message, given))
-        if method == "editMessageText":
-            for message in self.sent:
-                if str(message["message_id"]) == given["message_id"]:
-                    message["text"] = given["text"]
-            return _ok(_message(int(given["message_id"]), given))
+        if method in SENDS:
+            return await self._take(
+                method, given, {k: v.file.read() for k, v in form.items() if not isinstance(v, str)}
+            )
         if method == "answerCallbackQuery":
             self.answers.append(given.get("text", ""))
             return _ok(True)
-        if method in ("sendDocument", "sendPhoto"):
-            self._next_message += 1
-            self.sent.append({**given, "text": f"<{method}>", "message_id": self._next_message})
-            return _ok(_message(self._next_message, given))
         return _error(404, "Not Found")
+
+    async def _take(self, method: str, given: dict[str, str], files: dict[str, bytes]) -> web.Response:
+        if self.hanging:
+            self.hanging -= 1
+            await asyncio.sleep(3600)
+        if self.down:
+            return broken()
+        if self.trouble and (trouble := self.trouble.popleft()) is not None:
+            return trouble
+        if (fault := _fault(given)) is not None:
+            return _error(400, f"Bad Request: {fault}")
+        if method == "editMessageText":
+            return self._edit(given)
+        self._next_message += 1
+        kept: dict[str, Any] = {**given, "message_id": self._next_message}
+        if method == "sendPhoto":
+            kept |= {"text": given.get("caption", ""), "photo": next(iter(files.values()))}
+        if method == "sendDocument":
+            kept |= {"text": next(iter(files.values())).decode()}
+        self.sent.append(kept)
+        return _ok(_message(self._next_message, given))
+
+    def _edit(self, given: dict[str, str]) -> web.Response:
+        for message in self.sent:
+            if str(message["message_id"]) == given["message_id"]:
+                if message["text"] == given["text"] and message.get("reply_markup") == given.get("reply_markup"):
+                    return _error(400, "Bad Request: message is not modified")
+                message["text"] = given["text"]
+                message["reply_markup"] = given.get("reply_markup", "{}")
+                self.edits.append(given["text"])
+                return _ok(_message(int(given["message_id"]), given))
+        return _error(400, "Bad Request: message to edit not found")
 
     async def _get_updates(self, offset: int) -> web.Response:
         if not self.polling:
@@ -132,6 +158,38 @@ class BotApi:
             except TimeoutError:
                 pass
         return _ok(self._updates)
+
+
+class _Markup(HTMLParser):
+    """Whether tags are opened and closed as they must be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fault = ""
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag not in ("b", "i", "pre", "code"):
+            self.fault = f"unsupported start tag {tag}"
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.fault = f"unexpected end tag {tag}"
+
+
+def _fault(given: dict[str, str]) -> str | None:
+    """What the public server would refuse a message for."""
+    if given.get("parse_mode") == "HTML":
+        markup = _Markup()
+        markup.feed(given.get("text", ""))
+        markup.close()
+        if markup.fault or markup.open:
+            return f"can't parse entities: {markup.fault or markup.open}"
+    for name, most in (("text", MOST_TEXT), ("caption", MOST_CAPTION)):
+        if len(given.get(name, "").encode("utf-16-le")) // 2 > most:
+            return "message is too long"
+    return None
 
 
 def too_many(seconds: int) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from console.telegram.outbox import Message
 
 
@@ -17,18 +19,25 @@ class MemoryOutbox:
         self.messages.setdefault(message.key, message)
         return not known
 
+    async def replace(self, message: Message) -> None:
+        self.messages[message.key] = message
+        self.ids.pop(message.key, None)
+
     async def due(self, now_ms: int, limit: int) -> list[Message]:
         open_ones = [m for key, m in self.messages.items() if key not in self.ids and m.next_ms <= now_ms]
         return sorted(open_ones, key=lambda m: -m.priority)[:limit]
 
-    async def sent(self, key: str, now_ms: int, message_id: int) -> None:
-        self.ids[key] = message_id
+    async def sent(self, message: Message, now_ms: int, message_id: int) -> None:
+        if self.messages[message.key].edition == message.edition:
+            self.ids[message.key] = message_id
 
-    async def retry(self, key: str, attempts: int, next_ms: int) -> None:
-        old = self.messages[key]
-        self.messages[key] = Message(
-            key, old.chat, old.text, old.priority, old.buttons, attempts, next_ms, old.edits, old.photo
-        )
+    async def retry(self, message: Message, attempts: int, next_ms: int) -> None:
+        old = self.messages[message.key]
+        if old.edition == message.edition:
+            self.messages[message.key] = msgspec.structs.replace(old, attempts=attempts, next_ms=next_ms)
 
     async def message_id(self, key: str) -> int | None:
         return self.ids.get(key)
+
+    async def unsent(self, key: str) -> Message | None:
+        return self.messages.get(key) if key not in self.ids else None
