@@ -259,7 +259,7 @@ class Ledger:
             window = roll(self._windows[pool], self._clock.now_ms())
             self._windows[pool] = Window(
                 limit, window.window_ms, window.index, window.local_sent, window.header_max,
-                window.open, window.by_lane, window.next_number,
+                window.open, window.by_lane, window.next_number, window.header_before,
             )  # fmt: skip
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 MINUTE_MS = 60_000
+TURN_MS = 1_000  # so long after a window began by our clock, the exchange's may still be in the one before
 
 
 class Lane(StrEnum):
@@ -40,6 +41,7 @@ class Ticket:
     number: int
     cost: int
     window: int
+    at_turn: bool = False  # granted so shortly after the window began that the exchange may count it to the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Window:
     open: Mapping[int, int] = field(default_factory=dict)  # ticket number -> cost, not answered yet
     by_lane: Mapping[str, int] = field(default_factory=dict)
     next_number: int = 1
+    header_before: int = 0  # the highest of the window before this one
 
     @property
     def in_flight(self) -> int:
@@ -92,7 +95,8 @@ def roll(window: Window, now_ms: int) -> Window:
         return replace(window, index=index)
     if index <= window.index:
         return window
-    return replace(window, index=index, local_sent=window.in_flight, header_max=0, by_lane={})
+    before = window.header_max if index == window.index + 1 else 0
+    return replace(window, index=index, local_sent=window.in_flight, header_max=0, by_lane={}, header_before=before)
 
 
 def reserve(
@@ -108,7 +112,8 @@ def reserve(
     window = roll(window, now_ms)
     if window.used + cost > top:
         return window, WaitUntil(window.resets_ms())
-    ticket = Ticket(window.next_number, cost, window.index)
+    at_turn = now_ms - window.index * window.window_ms < TURN_MS
+    ticket = Ticket(window.next_number, cost, window.index, at_turn)
     return (
         replace(
             window,
@@ -124,12 +129,15 @@ def reserve(
 def settle(window: Window, ticket: Ticket, header: int | None, now_ms: int) -> Window:
     """The request of `ticket` was answered, or given up on; `header` is the use the exchange reported, if it did.
 
-    The header of a ticket from an earlier window says nothing about this one and is left out.
+    The header of a ticket from an earlier window says nothing about this one and is left out. So is one that goes on
+    where the window before ended, on a ticket granted at the turn: by the exchange's clock that window was not over,
+    and believing it would close this one to background work for a whole minute.
     """
     window = roll(window, now_ms)
     rest = {number: cost for number, cost in window.open.items() if number != ticket.number}
     seen = window.header_max
-    if header is not None and header >= 0 and ticket.window == window.index:
+    goes_on = header is not None and ticket.at_turn and 0 < window.header_before <= header
+    if header is not None and header >= 0 and ticket.window == window.index and not goes_on:
         seen = max(seen, header)
     return replace(window, open=rest, header_max=seen)
 

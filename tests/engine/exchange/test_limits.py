@@ -79,6 +79,21 @@ def test_a_new_minute_begins_with_what_is_still_on_the_wire() -> None:
     assert (state.in_flight, state.used) == (0, 40)
 
 
+@pytest.mark.parametrize(
+    ("after_turn_ms", "header", "used"),
+    [
+        (20, 1_328, 8),  # the exchange was still in the minute before: 1,320 and our 8
+        (20, 12, 12),  # it was not; somebody else sent 4
+        (5_000, 1_328, 1_328),  # far from the turn it is others on the same address
+    ],
+)
+def test_a_header_at_the_turn_may_still_be_of_the_minute_before(after_turn_ms: int, header: int, used: int) -> None:
+    now = 1_001 * MINUTE + after_turn_ms
+    state, answer = reserve(roll(window(1_300, 1_320), now), 8, Lane.BACKGROUND, now, CEILING[Lane.BACKGROUND])
+    assert isinstance(answer, Granted)
+    assert settle(state, answer.ticket, header, now + 30).used == used
+
+
 def test_a_clock_set_back_a_little_does_not_open_a_window_that_is_over() -> None:
     assert roll(window(500), 999 * MINUTE) == window(500)
 
