@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -80,39 +80,49 @@ def row(grid: Grid, each: Candle) -> list[object]:
 
 
 def _from_bars(lane: Lane, interval: str, first_ms: int, last_ms: int, now_ms: int) -> Iterator[Candle]:
-    opens = first_ms
     begin = max(lane.bar_at(first_ms), 0)
-    end = lane.bar_at(min(next_open(last_ms, interval), now_ms))  # the open bar is not among the closed ones
     forming = lane.bar_at(now_ms)
-    end = min(end, forming)
+    # The open bar is not among the closed ones.
+    end = min(lane.bar_at(min(next_open(last_ms, interval), now_ms)), forming)
     if end < begin and forming < begin:
         return
-    closed = lane.closed(begin, max(end, begin))
-    columns = closed.columns()
+    end = max(end, begin)
+    spans, opens = [], first_ms
     while opens <= last_ms:
         closes = next_open(opens, interval)
-        low = max(lane.bar_at(opens), 0)
-        high = lane.bar_at(closes)
-        if high > 0:
-            parts = slice(low - begin, min(high, end) - begin)
-            bars = [column[parts] for column in columns]
-            bar = _merged(bars, lane.forming(now_ms) if low <= forming < high else None)
-            if bar is not None:
-                trades = lane.trades_between(lane.opens(low), min(closes - 1, now_ms))
-                yield Candle(opens, closes - 1, bar, trades[0], trades[1])
+        if lane.bar_at(closes) > 0:
+            spans.append((opens, closes, max(lane.bar_at(opens), 0), lane.bar_at(closes)))
         opens = closes
+    starts = [low - begin for _, _, low, _ in spans if low < end]
+    merged: Iterator[Bar] = iter(_merged(lane.closed(begin, end).columns(), starts))
+    for opens, closes, low, high in spans:
+        bar = next(merged) if low < end else None
+        if low <= forming < high:
+            bar = _joined(bar, lane.forming(now_ms))
+        if bar is not None:
+            trades = lane.trades_between(lane.opens(low), min(closes - 1, now_ms))
+            yield Candle(opens, closes - 1, bar, trades[0], trades[1])
 
 
-def _merged(bars: list[np.ndarray], forming: Bar | None) -> Bar | None:
-    opens, highs, lows, closes, volumes, takers, quotes = bars
-    if not len(opens):
+def _merged(columns: Sequence[np.ndarray], starts: Sequence[int]) -> list[Bar]:
+    """Consecutive bars as one each, up to where the next begins; every one of them has at least one bar."""
+    if not starts:
+        return []
+    opens, highs, lows, closes, volumes, takers, quotes = columns
+    if len(starts) < len(opens):
+        at = np.asarray(starts)
+        last = np.append(at[1:], len(opens)) - 1
+        opens, closes = opens[at], closes[last]
+        highs, lows = np.maximum.reduceat(highs, at), np.minimum.reduceat(lows, at)
+        volumes, takers, quotes = (np.add.reduceat(column, at) for column in (volumes, takers, quotes))
+    table = (opens, highs, lows, closes, volumes, takers, quotes)
+    return [Bar(*row) for row in zip(*(column.tolist() for column in table), strict=True)]
+
+
+def _joined(bar: Bar | None, forming: Bar) -> Bar:
+    """A kline with the bar that is still open at its end."""
+    if bar is None:
         return forming
-    bar = Bar(
-        int(opens[0]), int(highs.max()), int(lows.min()), int(closes[-1]),
-        int(volumes.sum()), int(takers.sum()), float(quotes.sum()),
-    )  # fmt: skip
-    if forming is None:
-        return bar
     return Bar(
         bar.open, max(bar.high, forming.high), min(bar.low, forming.low), forming.close,
         bar.volume + forming.volume, bar.taker + forming.taker, bar.quote + forming.quote,
