@@ -17,6 +17,7 @@ from engine.port.commands import Flatten, Halt, Kill, Pause, Resume
 MINUTE_S = 60.0
 DAY_MS = 86_400_000
 SHOWN_SIGNALS = 20
+MOST = 10_000.0
 OPEN = ("pending", "approved")
 
 Ask = Callable[[Asker, list[str]], Awaitable[str]]
@@ -293,12 +294,12 @@ ALIASES: Mapping[str, str] = {label: command for row in KEYBOARD for label, comm
 
 
 def _number(args: list[str], default: float) -> str:
-    """The first argument as a positive number, else the default."""
+    """The first argument as a positive number of at most ten thousand, else the default."""
     try:
         value = float(args[0]) if args else default
     except ValueError:
         value = default
-    return f"{value if value > 0 else default:g}"
+    return f"{value if 0 < value <= MOST else default:g}"
 
 
 def _counts(value: Mapping[str, int]) -> str:

@@ -66,12 +66,12 @@ class _Scale:
 
 
 def _bands(pen: ImageDraw.ImageDraw, scale: _Scale, levels: Sequence[ChartLevel]) -> None:
-    colours = {"value": VALUE, "zone_support": SUPPORT, "zone_resistance": RESISTANCE}
+    colours = {"value": VALUE, "zone_s": SUPPORT, "zone_r": RESISTANCE}
     kinds = ("value", *sorted({level.kind for level in levels if level.kind.startswith("zone")}))
     for kind in kinds:
         for level in levels:
             if level.kind == kind and scale.shows(level):
-                colour = colours.get(kind, SUPPORT)
+                colour = colours.get(kind, VALUE)
                 pen.rectangle((LEFT, scale.y(level.high), WIDTH - RIGHT, scale.y(level.low)), fill=colour)
     for level in levels:
         if level.kind in ("vwap", "poc") and scale.shows(level):
