@@ -47,8 +47,10 @@ bench: $(VENV)/.dev
 # Random trouble by the hundred; a failing seed is told with its schedule and repeats with SEED=n.
 chaos: export CHAOS_SEEDS ?= 200
 chaos: export FRAMES ?= 100000
+chaos: export CRASH_POINTS ?= all
 chaos: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 tests/chaos tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py
+	$(BIN)/python -m pytest -n 2 tests/chaos tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py \
+		tests/walks/test_killed.py
 
 # Takes each safety rule away in turn; every loss must be noticed by a test.
 mutants: $(VENV)/.dev

@@ -186,6 +186,7 @@ class SimSettings(Section, frozen=True):
     start_bar: Annotated[int, Meta(ge=-1)] = -1  # recorded bar that is open at the start; -1: chosen by the exchange
     into_bar_s: Annotated[float, Meta(ge=-1, lt=900)] = -1.0  # how far into it; -1: at the system's time
     url: str = ""  # an exchange served elsewhere
+    crash_at: str = ""  # drill: the journal point at which the engine kills itself
 
 
 class LogSettings(Section, frozen=True):

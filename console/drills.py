@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen, TimeoutExpired
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.port.commands import Done, Query, Reconcile
+from console.host import START_TIMEOUT_S, EngineStart, spawn, wait_ready
+from engine.port.client import PortClient
+from engine.port.commands import ClosePosition, Done, Query, Reconcile
 
 if TYPE_CHECKING:
     from engine.runtime import Engine
@@ -59,6 +64,42 @@ async def play(engine: Engine, drill: str, seconds: float, say: Callable[[str], 
         net_usdt=float(parts.floor.facts.equity - equity), entries=len(entries),
         trades_closed=int(summary["trades_closed"]), wall_s=round((parts.clock.mono_ms() - started_ms) / 1000, 1),
     )  # fmt: skip
+
+
+def live_until_killed(start: EngineStart, for_s: float, leaving: bool) -> bool:
+    """Let an engine in its own process trade until it dies by SIGKILL. When it lives on for `for_s` it is ended: False.
+
+    With `leaving` it is asked to close its first position, which it would hold on to for long otherwise.
+    """
+    process = spawn(start)
+    try:
+        return asyncio.run(_until_killed(start.home, process, for_s, leaving)) == -signal.SIGKILL
+    except (TimeoutError, TimeoutExpired):
+        return False
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def _until_killed(home: Path, process: Popen[bytes], for_s: float, leaving: bool) -> int:
+    async with asyncio.timeout(for_s + START_TIMEOUT_S):
+        client = await wait_ready(home, process, "drill")
+        with contextlib.suppress(ConnectionError):
+            while leaving and process.poll() is None:
+                leaving = not await _asked_to_leave(client)
+                await asyncio.sleep(0.2)
+            await client.close()
+    return await asyncio.to_thread(process.wait, for_s)
+
+
+async def _asked_to_leave(client: PortClient) -> bool:
+    """Whether there was a protected position, and it was asked to close."""
+    reply = await client.submit(Query(id="drill-positions", actor="drill", what="positions"))
+    rows = json.loads(reply.data) if isinstance(reply, Done) else []
+    held = [row for row in rows if row["state"] == "open" and row["protected"]]
+    if held:
+        await client.submit(ClosePosition(id="drill-close", actor="drill", position_id=held[0]["id"]))
+    return bool(held)
 
 
 def keep(home: Path, score: Score) -> None:

@@ -94,6 +94,7 @@ def run(call: Invocation, **given: Any) -> int:
 @click.option("--mode", type=click.Choice(["approve", "auto", "signals"]))
 @click.option("--for", "for_s", type=Duration(), help="End after this much wall time (headless).")
 @click.option("--scenario", hidden=True)
+@click.option("--crash-at", hidden=True)
 @screen_options
 @shared
 def demo(call: Invocation, **given: Any) -> int:
@@ -104,7 +105,8 @@ def demo(call: Invocation, **given: Any) -> int:
     overrides: dict[str, Any] = {
         "venue": "sim", "mode": given["mode"] or ("auto" if headless and not given["headless"] else "approve"),
         "sim.speed": speed, "sim.seed": given["seed"], "sim.symbols": _symbols(given["symbols"]),
-        "sim.scenario": given["scenario"], "sim.start_bar": _start_bar(speed), "sim.into_bar_s": DEMO_INTO_BAR_S,
+        "sim.scenario": given["scenario"], "sim.crash_at": given["crash_at"],
+        "sim.start_bar": _start_bar(speed), "sim.into_bar_s": DEMO_INTO_BAR_S,
         "approval.unattended": True,
         "approval.min_wall_s": DEMO_SIGNAL_WALL_S,
     }  # fmt: skip

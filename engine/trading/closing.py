@@ -82,11 +82,12 @@ def on_lost(position: Position, mono_ms: float) -> None:
 
 def on_declined(position: Position, code: int, mono_ms: float) -> list[AnyIntent]:
     """An exit was refused: ask what there is to exit, or try again a little later each time."""
+    if code == _NOTHING_TO_REDUCE:
+        for leg in (client_ids.EXIT, client_ids.STOP):  # most likely flat: trying on would only blur the answer
+            pace(position, leg, mono_ms + _ASK_AGAIN_MS)
+        return [AskExchange(why="the exchange finds nothing to reduce")]
     count = position.declines.get(client_ids.EXIT, 0) + 1
     position.declines = {**position.declines, client_ids.EXIT: count}
-    if code == _NOTHING_TO_REDUCE:
-        pace(position, client_ids.EXIT, mono_ms + _ASK_AGAIN_MS)
-        return [AskExchange(why="the exchange finds nothing to reduce")]
     most_ms = _RETRY_MOST_MS if position.working_stop is not None else _RETRY_BARE_MS
     pace(position, client_ids.EXIT, mono_ms + min(most_ms, _RETRY_MS * 2 ** min(count - 1, 6)))
     return []

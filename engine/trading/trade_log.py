@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from engine.clock import Clock
 from engine.exchange.orders import Fill
-from engine.store.rows import FillRow, Row, SignalRow
+from engine.store.rows import FillRow, OrderRow, Row, SignalRow
 from engine.trading.booking import fee_in_quote
 from engine.trading.executor import Journal
 from engine.trading.inputs import AnyInput, FillSeen, FundingPaid
@@ -38,7 +38,7 @@ class TradeLog:
         self._signals: dict[str, SignalRow] = {}
         self._last_ended: dict[tuple[str, str], SignalRow] = {}
         self._written_ms: dict[str, int] = {}
-        self._new_fills: dict[str, list[FillRow]] = {}  # since the last intent of a position
+        self._fresh: dict[str, list[FillRow | OrderRow]] = {}  # since the last intent of a position
         self.bookings: list[Booking] = []
         self.ended: Callable[[Position], None] = _nobody
 
@@ -54,9 +54,9 @@ class TradeLog:
         return self._signals.get(signal_id)
 
     def state_of(self, position: Position) -> list[Row]:
-        """What goes to disk beside an intent: the position, and the fills its state already counts."""
-        fills = self._new_fills.pop(position.plan.position_id, [])
-        return [position_row(position, self._clock.now_ms()), *fills]
+        """What goes to disk beside an intent: the position, and the fills and orders its state already counts."""
+        fresh = self._fresh.pop(position.plan.position_id, [])
+        return [position_row(position, self._clock.now_ms()), *fresh]
 
     def write(self, before: Position, after: Position, event: AnyInput, told: list[Tell]) -> None:
         """Write what changed between two states of a position."""
@@ -66,16 +66,18 @@ class TradeLog:
         if isinstance(event, FillSeen) and after.trades is not before.trades:
             row = fill_row(after, event.fill)
             rows.append(row)
-            self._new_fills.setdefault(plan.position_id, []).append(row)
+            self._fresh.setdefault(plan.position_id, []).append(row)
             self.book(after, event.fill)
         if isinstance(event, FundingPaid) and after.fundings is not before.fundings:
             self.bookings.append(Booking(event.now_ms, event.amount))
         if after.orders is not before.orders:
-            rows += [
+            orders = [
                 order_row(after, order, now_ms)
                 for name, order in after.orders.items()
                 if before.orders.get(name) is not order
             ]
+            rows += orders
+            self._fresh.setdefault(plan.position_id, []).extend(orders)
         changed = after.revision != before.revision or after.over != before.over
         stale = now_ms - self._written_ms.get(plan.position_id, 0) >= _EXCURSION_MS
         moved = (after.best, after.worst, after.peak) != (before.best, before.worst, before.peak)
@@ -105,7 +107,7 @@ class TradeLog:
         if row is not None and row.status == "closed":
             self._last_ended[row.strategy_id, row.symbol] = row
         self._written_ms.pop(position.plan.position_id, None)
-        self._new_fills.pop(position.plan.position_id, None)
+        self._fresh.pop(position.plan.position_id, None)
 
     def _signal_rows(self, position: Position) -> list[Row]:
         row = self._signals.get(position.plan.signal_id)

@@ -158,6 +158,9 @@ async def verdict(lives: Lives) -> None:
         assert not await lives.queries.open_positions()
     else:
         assert rows[0].status in ("refused", "pending", "beside")
+    told = {row.client_id: row.filled for row in await lives.queries.orders()}
+    done = {name: order.filled for name, order in gateway.orders.items() if order.filled}
+    assert {name: told.get(name) for name in done} == done, "the record lacks what an order did"
     await lives.die()
 
 
