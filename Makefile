@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo run test check lint types contracts format bench chaos mutants lock clean
+.PHONY: demo run test check lint types contracts format bench chaos fidelity mutants lock clean
 
 demo: $(VENV)/.app
 	@$(BIN)/perpdeck demo
@@ -51,6 +51,11 @@ chaos: export CRASH_POINTS ?= all
 chaos: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests/chaos tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py \
 		tests/walks/test_killed.py
+
+# A month of three symbols through the laboratory and through the desk on the exchange; four minutes, recordings needed.
+fidelity: export FIDELITY := 1
+fidelity: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/engine/research/test_fidelity.py
 
 # Takes each safety rule away in turn; every loss must be noticed by a test.
 mutants: $(VENV)/.dev

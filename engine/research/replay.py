@@ -19,7 +19,7 @@ from engine.research.candidates import Found
 from engine.research.features import History
 from engine.research.prices import PricePath
 from engine.research.trades import Trade
-from engine.research.walk import Fees, Outcome, Terms, follow
+from engine.research.walk import Fees, Outcome, Terms, follow, on_tick
 from engine.trading.booking import cooldown_bars
 from engine.trading.geometry import drift_refusal, geometry_refusals
 from engine.trading.plan import ExitPlan, exit_plan_of
@@ -159,8 +159,8 @@ def rounded(price: float, side: int, tick: float) -> float:
     steps = price / tick
     nearest = round(steps)
     if abs(steps - nearest) < 1e-6:
-        return nearest * tick
-    return (int(steps) if side > 0 else int(steps) + 1) * tick
+        return on_tick(nearest, tick)
+    return on_tick(int(steps) if side > 0 else int(steps) + 1, tick)
 
 
 def _trade(signal: Signal, entry_ms: int, terms: Terms, outcome: Outcome) -> Trade:

@@ -191,8 +191,13 @@ def _tighter(price: float, side: int, tick: float) -> float:
     steps = price / tick
     nearest = round(steps)
     if abs(steps - nearest) < 1e-6:
-        return nearest * tick
-    return (int(steps) + 1) * tick if side > 0 else int(steps) * tick
+        return on_tick(nearest, tick)
+    return on_tick(int(steps) + 1 if side > 0 else int(steps), tick)
+
+
+def on_tick(steps: int, tick: float) -> float:
+    """A whole number of ticks as recorded prices write it: 14689 x 0.01 is 146.89, or a stop there is not touched."""
+    return round(steps * tick, 10)
 
 
 def _first_after(funding: Sequence[tuple[int, float]], at_ms: int) -> int:

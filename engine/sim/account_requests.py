@@ -8,7 +8,7 @@ from engine.sim import account_answers, answers, figures
 from engine.sim.account import Account
 from engine.sim.margin import margins
 from engine.sim.parameters import Params
-from engine.sim.venue import MAKER_FEE, TAKER_FEE, Venue
+from engine.sim.venue import TAKER_FEE, Venue
 
 _RPI_FEE = "0.00005"
 _ORDER_LIMITS = (("SECOND", 10, 300), ("MINUTE", 1, 1200))
@@ -72,7 +72,7 @@ class AccountRequests:
         self._venue.rules(symbol)
         return {
             "symbol": symbol,
-            "makerCommissionRate": figures.bare(MAKER_FEE),
+            "makerCommissionRate": figures.bare(self._venue.maker_fee),
             "takerCommissionRate": figures.bare(TAKER_FEE),
             "rpiCommissionRate": _RPI_FEE,
         }

@@ -25,7 +25,7 @@ from engine.sim.order_history import OrderHistory
 from engine.sim.order_requests import OrderRequests
 from engine.sim.parameters import Params
 from engine.sim.setting_requests import SettingRequests
-from engine.sim.venue import Venue
+from engine.sim.venue import MAKER_FEE, Venue
 
 __all__ = ["ACCOUNT_PATHS", "AccountBook"]
 
@@ -36,8 +36,10 @@ Handler = Callable[[Account, Params, int], Any]
 class AccountBook:
     """All accounts of the exchange (`AccountSide` of the seam)."""
 
-    def __init__(self, market: MarketSide, balance: Decimal, seed: int, leverage: int = 20) -> None:
-        self._venue = Venue(market, seed)
+    def __init__(
+        self, market: MarketSide, balance: Decimal, seed: int, leverage: int = 20, maker_fee: Decimal = MAKER_FEE
+    ) -> None:
+        self._venue = Venue(market, seed, maker_fee)
         self._balance = balance
         self._leverage = leverage
         self._accounts: dict[str, Account] = {}

@@ -24,6 +24,7 @@ from engine.sim.public_answers import PublicAnswers
 from engine.sim.signing import authenticate, check_signed, parameters
 from engine.sim.tariff import CHARGES, ORDER_WRITES, Access, Pool
 from engine.sim.trouble import Trouble
+from engine.sim.venue import MAKER_FEE
 
 LENIENT: dict[str, str] = {
     "legacy_routes": "unrouted stream paths push every stream",
@@ -69,12 +70,13 @@ class Exchange:
         balance: Decimal = Decimal(10_000),
         lenient: Collection[str] = (),
         ban_seconds: float = 120.0,
+        maker_fee: Decimal = MAKER_FEE,
     ) -> None:
         self.market, self.clock = market, clock
         self.keys = Keys.of(seed)
         self.verifier = Verifier(self.keys, seed)
         self.lenient = frozenset(lenient)
-        self.account = AccountBook(market, balance, seed)
+        self.account = AccountBook(market, balance, seed, maker_fee=maker_fee)
         self.account.open_account(self.keys.account, market.now_ms)
         market.attach(self.account)
         self.pools = Pools(ban_seconds, bans="ban" not in self.lenient)

@@ -16,7 +16,7 @@ from engine.sim.account_events import account_update, order_trade_update, trade_
 from engine.sim.contract import Level
 from engine.sim.figures import ZERO, cents
 from engine.sim.orders import Amendment, Order, Trade
-from engine.sim.venue import MAKER_FEE, TAKER_FEE, Venue
+from engine.sim.venue import TAKER_FEE, Venue
 
 # Expiry reasons, field `er`.
 STP = 1
@@ -127,7 +127,7 @@ class Matching:
     ) -> None:
         """Book one execution everywhere it shows: position, wallet, trades, stream."""
         venue, symbol = self._venue, order.symbol
-        rate = fee_rate if fee_rate is not None else MAKER_FEE if maker else TAKER_FEE
+        rate = fee_rate if fee_rate is not None else venue.maker_fee if maker else TAKER_FEE
         fee = cents(level.price * level.qty * rate)
         position = account.position(symbol, order.position_side)
         realized, opened = position.apply(order.sign * level.qty, level.price, fee)

@@ -19,8 +19,9 @@ TAKER_FEE = Decimal("0.0005")
 class Venue:
     """Shared ground of matching, conditionals, funding and liquidation."""
 
-    def __init__(self, market: MarketSide, seed: int) -> None:
+    def __init__(self, market: MarketSide, seed: int, maker_fee: Decimal = MAKER_FEE) -> None:
         self.market = market
+        self.maker_fee = maker_fee
         self.ids = Ids(seed)
         self.script = Script()
         self._events: list[tuple[str, dict[str, Any]]] = []

@@ -78,9 +78,16 @@ class DirectWs:
 class DirectDesk:
     """Exchange and client; `instruments` as the exchange lists them."""
 
-    def __init__(self, clock: VirtualClock, symbols: tuple[str, ...], seed: int = 7, latency_s: float = 0.01) -> None:
+    def __init__(
+        self,
+        clock: VirtualClock,
+        symbols: tuple[str, ...],
+        seed: int = 7,
+        latency_s: float = 0.01,
+        exchange: DirectExchange | None = None,
+    ) -> None:
         self.clock = clock
-        self.exchange = DirectExchange.open(clock.now_ms(), symbols, seed=seed, now=clock.now_ms)
+        self.exchange = exchange or DirectExchange.open(clock.now_ms(), symbols, seed=seed, now=clock.now_ms)
         self.client = ExchangeClient(
             VENUE, Secrets(api_key="k", api_secret="s"), ExchangeSettings(), clock, random.Random(seed),
             transport=DirectHttp(self.exchange, latency_s), ws=DirectWs(self.exchange),
