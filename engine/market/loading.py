@@ -134,12 +134,16 @@ class Loading:
     async def _rest(self) -> None:
         """After each burst leave room for others, by how much of the lane is used.
 
-        A burst is twenty symbols that took as much as twenty take after a night; a short stop costs fewer pauses.
+        A burst is twenty symbols that took as much as twenty take after a night. Where all that is left fits what the
+        lane has left in this minute, a pause would spare nobody anything: others have their share above the lane's.
         """
         if self._since_rest < BATCH_SYMBOLS or self._weight_since_rest < BURST_WEIGHT:
             return
         self._since_rest = self._weight_since_rest = 0
-        pause_s = burst_pause_s(self._budget.used(), self._budget.ceiling(Lane.BACKGROUND))
+        used, ceiling = self._budget.used(), self._budget.ceiling(Lane.BACKGROUND)
+        if self.meter.left.weight <= ceiling - used:
+            return
+        pause_s = burst_pause_s(used, ceiling)
         if pause_s is None:
             await self._clock.sleep_until((self._clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS)
         else:

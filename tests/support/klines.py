@@ -85,6 +85,7 @@ class FakeBudget:
 
     def __init__(self) -> None:
         self.use = 0
+        self.top = 1320  # of the background lane
         self.gate_state = "open"
 
     def used(self) -> int:
@@ -94,4 +95,4 @@ class FakeBudget:
         return 2400
 
     def ceiling(self, lane: Lane) -> int:
-        return {Lane.TRADING: 2280, Lane.INTERACTIVE: 1920, Lane.LIVE: 1680, Lane.BACKGROUND: 1320}[lane]
+        return {Lane.TRADING: 2280, Lane.INTERACTIVE: 1920, Lane.LIVE: 1680, Lane.BACKGROUND: self.top}[lane]

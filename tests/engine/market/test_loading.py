@@ -113,16 +113,29 @@ def test_a_symbol_with_a_recent_hole_is_live_but_not_complete() -> None:
     play(act)
 
 
-@pytest.mark.parametrize(("used", "least_s", "most_s"), [(0, 0.5, 3.0), (700, 2.5, 5.0), (1300, 55.0, 70.0)])
+@pytest.mark.parametrize(("share", "least_s", "most_s"), [(0.0, 0.5, 3.0), (0.53, 2.5, 5.0), (0.98, 55.0, 70.0)])
 def test_after_twenty_symbols_loading_rests_by_how_much_of_the_lane_is_used(
-    used: int, least_s: float, most_s: float
+    share: float, least_s: float, most_s: float
 ) -> None:
+    async def act(room: Room) -> None:
+        room.budget.top = 15  # the last four symbols cost 20: more than any minute has left
+        room.budget.use = round(share * room.budget.top)
+        desk = loading(room)
+        room.coordinator.add(SYMBOLS)
+        await drive(room, desk)
+        assert least_s <= room.clock.mono_ms() / 1000.0 <= most_s
+
+    play(act, now_ms=T0 + 1_000)
+
+
+@pytest.mark.parametrize("used", [0, 700, 1_200])
+def test_loading_does_not_rest_when_all_that_is_left_fits_the_minute(used: int) -> None:
     async def act(room: Room) -> None:
         room.budget.use = used
         desk = loading(room)
         room.coordinator.add(SYMBOLS)
         await drive(room, desk)
-        assert least_s <= room.clock.mono_ms() / 1000.0 <= most_s
+        assert room.clock.mono_ms() < 1_500.0
 
     play(act, now_ms=T0 + 1_000)
 
