@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo run test check lint types contracts format bench chaos fidelity mutants lock clean
+.PHONY: demo run test check lint types contracts format bench peers chaos fidelity mutants lock clean
 
 demo: $(VENV)/.app
 	@$(BIN)/perpdeck demo
@@ -43,6 +43,11 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.bench_close
 	$(BIN)/python -m tests.bench.bench_store
 	$(BIN)/python -m tests.bench.bench_backtest
+
+# Other back-testers for `make bench`, each in an environment of its own.
+peers: | $(UV)
+	for peer in freqtrade==2026.9 backtesting==0.6.6 vectorbt==1.2.0; do $(UV) venv -q --allow-existing .bench/$${peer%%=*} && \
+		$(UV) pip install -q --python .bench/$${peer%%=*}/bin/python $$peer pyarrow==26.0.1 || exit 1; done
 
 # Random trouble by the hundred; a failing seed is told with its schedule and repeats with SEED=n.
 chaos: export CHAOS_SEEDS ?= 200

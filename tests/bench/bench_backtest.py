@@ -1,9 +1,13 @@
 """How quick the laboratory is: its own strategies, its cost over months, and the same rule in other back-testers.
 
-Run as `python -m tests.bench.bench_backtest [--data DIR] [--peers DIR]`. Peers live in environments of their own,
-DIR/backtesting and DIR/vectorbt (`uv venv` and `uv pip install backtesting pyarrow`); one that is not there is skipped
-with a word. All run one rule: long when EMA20 crosses above EMA50 with RSI14 between 40 and 70, entered at the next
-open, stop 2 % below and target 4 % above the fill. Wall times depend on the machine; ratios of one run hardly do.
+Run as `python -m tests.bench.bench_backtest [--data DIR] [--peers DIR]`. Peers live in environments of their own below
+`.bench`, pinned and made by `make peers`; one that is not there is skipped with a word. All run one rule: long when
+EMA20 crosses above EMA50 with RSI14 between 40 and 70, entered at the next open, stop 2 % below and target 4 % above
+the fill. Wall times depend on the machine; ratios of one run hardly do.
+
+Conventions in which they differ, allowed for and counted: backtesting.py lays its bracket around the close before the
+fill, which it cannot know yet, and ours does the same beside it; averages begin with other seeds, so trades count once
+those agree; a trade still open at the end of the data is closed there by some, and counts for nobody.
 """
 
 from __future__ import annotations
@@ -31,8 +35,11 @@ SETTLED = 2000  # bars after which averages seeded in different ways agree
 DAY_MS = 86_400_000
 
 
-def ours(folder: Path, symbol: str) -> tuple[float, int, list[list[int]]]:
-    """The bracket rule with the laboratory's own pieces: seconds without reading, bars, trades."""
+def ours(folder: Path, symbol: str, before_fill: bool = False) -> tuple[float, int, list[list[int]]]:
+    """The bracket rule with the laboratory's own pieces: seconds without reading, bars, trades.
+
+    `before_fill` lays the bracket around the close of the signal.
+    """
     bars = read_tape(folder, symbol, minutes=False).bars
     started = perf_counter()
     fast, slow, rsi = ema(bars.close, 20), ema(bars.close, 50), relative_strength(bars.close)
@@ -46,8 +53,9 @@ def ours(folder: Path, symbol: str) -> tuple[float, int, list[list[int]]]:
         if bar < free:
             continue
         entry = path.open[bar + 1]
-        top = entry * (1 + TARGET)
-        ended = follow(path, bar + 1, Terms(1, entry, entry * (1 - STOP), top, top, (0.0, 1.0, 0.0), FOREVER), fees)
+        middle = path.close[bar] if before_fill else entry
+        top = middle * (1 + TARGET)
+        ended = follow(path, bar + 1, Terms(1, entry, middle * (1 - STOP), top, top, (0.0, 1.0, 0.0), FOREVER), fees)
         free = ended.last
         found.append([path.open_ms[bar + 1], ended.exit_ms])
     return perf_counter() - started, len(bars), found
@@ -72,18 +80,23 @@ def beside_peers(folder: Path, peers: Path, symbol: str = "SOLUSDT") -> None:
     file = files_of(folder)[symbol]
     seconds, bars, trades = min((ours(folder, symbol) for _ in range(5)), key=lambda one: one[0])
     print(f"EMA/RSI bracket rule, {symbol}, {bars:,} bars: ours {bars / seconds:,.0f} bars/s, {len(trades)} trades")
-    since = int(read_tape(folder, symbol, minutes=False).bars.open_time[SETTLED])
-    settled = [one for one in trades if one[0] >= since]
-    for name in ("backtesting", "vectorbt"):
+    times = read_tape(folder, symbol, minutes=False).bars.open_time
+    since, until = int(times[SETTLED]), int(times[-1])
+
+    def settled(rows: list[list[int]]) -> list[list[int]]:
+        return [one for one in rows if one[0] >= since and one[1] < until]
+
+    for name in ("freqtrade", "backtesting", "vectorbt"):
         found = peer(peers / name / "bin" / "python", f"peer_{name}.py", file)
         if found is None:
             print(f"  {name}: not installed below {peers}, skipped")
             continue
-        theirs = [one for one in found["trades"] if one[0] >= since]  # type: ignore[attr-defined]
-        same = sum(one in theirs for one in settled)
+        mine = settled(ours(folder, symbol, before_fill=name == "backtesting")[2])
+        theirs = settled(found["trades"])  # type: ignore[arg-type]
+        same = sum(one in theirs for one in mine)
         speed = bars / float(found["seconds"])  # type: ignore[arg-type]
         print(
-            f"  {name}: {speed:,.0f} bars/s, ours {bars / seconds / speed:.1f}x; of {len(settled)} settled trades "
+            f"  {name}: {speed:,.0f} bars/s, ours {bars / seconds / speed:.1f}x; of {len(mine)} settled trades "
             f"{same} are the same in entry and exit, they have {len(theirs)}"
         )
 

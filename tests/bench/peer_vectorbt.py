@@ -39,9 +39,11 @@ def run():
 
 
 run()  # compiles
-started = time.perf_counter()
-records = run()
-seconds = time.perf_counter() - started
+seconds = 1e9
+for _ in range(3):
+    started = time.perf_counter()
+    records = run()
+    seconds = min(seconds, time.perf_counter() - started)
 times = frame["open_time"].to_numpy()
 rows = [
     [int(times[a]), int(times[b])] for a, b in zip(records["Entry Timestamp"], records["Exit Timestamp"], strict=True)
