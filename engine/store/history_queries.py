@@ -132,25 +132,32 @@ def symbols_stored(connection: Connection) -> list[str]:
 
 
 def _open_times(connection: Connection, symbol: str, tf: str, since_ms: int) -> NDArray[np.int64]:
-    """A series without a hole is known by its ends and its count; only one with holes is read bar by bar."""
-    here = (Candles.symbol == symbol, Candles.tf == tf, Candles.open_time >= since_ms)
-    step = TIMEFRAME_MS[tf]
-    ends = func.count(), func.min(Candles.open_time), func.max(Candles.open_time)
-    off_grid = func.max(Candles.open_time % step)
-    count, first, last, off = connection.execute(select(*ends, off_grid).where(*here)).one()
+    """A series without a hole is known by its ends and its count; only one with holes is read bar by bar.
+
+    Straight through the driver: a restart asks this thousands of times, and building the statement costs more.
+    """
+    mark, step = _mark(connection), TIMEFRAME_MS[tf]
+    here = f"FROM candles WHERE symbol = {mark} AND tf = {mark} AND open_time >= {mark}"
+    ends = f"count(*), min(open_time), max(open_time), max(open_time - open_time / {step} * {step})"
+    count, first, last, off = connection.exec_driver_sql(f"SELECT {ends} {here}", (symbol, tf, since_ms)).one()
     if count == 0:
         return np.empty(0, dtype=np.int64)
     if off == 0 and last - first == (count - 1) * step:
         return np.arange(first, last + 1, step, dtype=np.int64)
-    statement = select(Candles.open_time).where(*here).order_by(Candles.open_time)
-    return np.fromiter(connection.execute(statement).scalars(), dtype=np.int64)
+    found = connection.exec_driver_sql(f"SELECT open_time {here} ORDER BY open_time", (symbol, tf, since_ms))
+    return np.fromiter(found.scalars(), dtype=np.int64)
+
+
+def _mark(connection: Connection) -> str:
+    """How the driver marks a value in a statement."""
+    return "%s" if connection.dialect.name == "postgresql" else "?"
 
 
 def _candles(
     connection: Connection, symbol: str, tf: str, since_ms: int, until_ms: int | None, newest: int | None
 ) -> CandleColumns:
     """Straight through the driver: a row object for each bar would cost more than reading it."""
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    mark = _mark(connection)
     where, values = f"symbol = {mark} AND tf = {mark} AND open_time >= {mark}", [symbol, tf, since_ms]
     if until_ms is not None:
         where, values = f"{where} AND open_time < {mark}", [*values, until_ms]
