@@ -224,7 +224,8 @@ def _wired(
         settings.books.show_levels, measured,
     )  # fmt: skip
     summary = Summary(settings, clock, bus, client, coordinator, floor, pipeline, gauges, lag, supervisor)
-    reports = Reports(clock, queries, floor, pipeline, panels, instruments, settings.strategies)
+    own = {one.name: one.tf for one in users}
+    reports = Reports(clock, queries, floor, pipeline, panels, instruments, settings.strategies, own)
     answers = Answers(
         clock, str(home), queries, floor, verdicts, gauges, notices, instruments, settings.strategies, summary.value
     )
@@ -237,7 +238,7 @@ def _wired(
         attention.refocus()
         return True
 
-    vitals = Vitals(clock, bus, client, coordinator, feed, pipeline, floor, gauges, journal, settings.strategies)
+    vitals = Vitals(clock, bus, client, coordinator, feed, pipeline, floor, gauges, journal, settings.strategies, own)
     answers.join(reports.table())
     answers.join(vitals.table())
     answers.join(SignalCard(answers, reports, pictures, measured).table())

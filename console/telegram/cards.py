@@ -79,7 +79,7 @@ def daily(period: Value, vitals: Value) -> str:
     total = period["total"]
     lines = [
         f"<b>the last 24 h</b>: {total['trades']} trades, {total['wins']} won, {total['losses']} lost, "
-        f"net {total['net_r']:+.2f}R {total['net_usdt']} USDT",
+        f"net {total['net_r']:+.2f}R, {money(total['net_usdt'])} USDT",
         f"open risk {vitals['open_risk_r']:.1f}R in {vitals['positions_open']} positions, "
         f"today so far {vitals['day_r']:+.2f}R",
         f"incidents: {len(period['incidents']) or 'none'}",
@@ -92,12 +92,12 @@ def figures(name: str, value: Value) -> str:
     """Results in one block."""
     exits = " ".join(f"{key}={count}" for key, count in sorted(value.get("exits", {}).items()))
     rate, factor, each = _pct(value["win_rate"]), _num(value["profit_factor"]), _num(value["expectancy_r"])
-    drawdown, usdt = value.get("max_drawdown_r", 0), value.get("net_usdt", "0")
+    drawdown, usdt = value.get("max_drawdown_r", 0), money(value.get("net_usdt", "0"))
     lines = [
         f"{escape(name)}: {value['trades']} trades, {value['wins']} won, {value['losses']} lost, "
         f"{value['scratches']} scratch",
         f"win rate {rate} · PF {factor} · expectancy {each}R",
-        f"net {value['net_r']:+.2f}R {usdt} USDT · max drawdown {drawdown:.2f}R",
+        f"net {value['net_r']:+.2f}R, {usdt} USDT · max drawdown {drawdown:.2f}R",
     ]
     if value.get("mfe_r") is not None:
         lines.append(f"average MFE {value['mfe_r']:+.2f}R, MAE {value['mae_r']:+.2f}R")
@@ -125,6 +125,11 @@ def table(rows: Iterable[tuple[str, ...]]) -> str:
 def pairs(value: Value) -> str:
     """A mapping, one line a key."""
     return table([(str(key).replace("_", " "), "?" if item is None else str(item)) for key, item in value.items()])
+
+
+def money(value: str) -> str:
+    """An amount of the quote asset, to the cent."""
+    return f"{float(value):+.2f}"
 
 
 def clock(ms: int | None) -> str:

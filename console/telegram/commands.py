@@ -138,7 +138,7 @@ async def _v3_zones(ask: Asker, args: list[str]) -> str:
 
 async def _v3_status(ask: Asker, _args: list[str]) -> str:
     value = await ask.query("zone_engine")
-    head = {"decides": value["provider"], "built by": value["origins"], "zones": value["zones"]}
+    head = {"provider": value["provider"], "built by": value["origins"], "zones": value["zones"]}
     rows = {**head, **{name: value[f"by_{name}"] for name in ("kind", "grade", "state")}}
     told = {key: _counts(item) if isinstance(item, dict) else item for key, item in rows.items()}
     each = [(symbol, f"{count} zones") for symbol, count in value["symbols"].items()]
@@ -182,7 +182,7 @@ async def _report(ask: Asker, args: list[str]) -> str:
         cells = [(row["name"], f"{row['trades']}", f"{row['net_r']:+.2f}R") for row in value[title]]
         if cells:
             blocks.append(f"{title.replace('_', ' ')}\n{cards.table(cells)}")
-    blocks.append(f"fees {value['fees_usdt']} USDT, funding {value['funding_usdt']} USDT")
+    blocks.append(f"fees {cards.money(value['fees_usdt'])} USDT, funding {cards.money(value['funding_usdt'])} USDT")
     told = [f"{cards.clock(one['at_ms'])} {escape(one['kind'])}: {escape(one['text'])}" for one in value["incidents"]]
     blocks.append("\n".join(told) or "no incidents")
     return "\n\n".join(blocks)

@@ -14,10 +14,11 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from console.telegram.markup import parts, plain_text
-from console.telegram.outbox import PER_MINUTE, SAFETY, Message, Outbox, retry_after_ms
+from console.telegram.outbox import PER_MINUTE, SAFETY, TRADE, Message, Outbox, retry_after_ms
 
 SEND_EVERY_S = 0.3
 AT_ONCE = 60
+KEPT_FOR_SAFETY, KEPT_FOR_TRADES = 3, 3
 MOST_CAPTION = 1024
 ANSWER_TRIES, LONGEST_WAIT_S = 3, 5.0
 
@@ -54,14 +55,18 @@ class Courier:
         """Send what is due until cancelled."""
         while True:
             for message in await self._outbox.due(self._now_ms(), AT_ONCE):
-                if self._may_send(message.chat):
+                if self._may_send(message):
                     await self._deliver(bot, message)
             await asyncio.sleep(SEND_EVERY_S)
 
-    def _may_send(self, chat: int) -> bool:
-        sent = [at for at in self._sent_s.get(chat, []) if self._mono_s() - at < 60]
-        self._sent_s[chat] = sent
-        return len(sent) < PER_MINUTE
+    def _may_send(self, message: Message) -> bool:
+        """Whether the chat has room this minute; the last of it is kept for trades, the very last for alarms."""
+        sent = [at for at in self._sent_s.get(message.chat, []) if self._mono_s() - at < 60]
+        self._sent_s[message.chat] = sent
+        kept = 0 if message.priority >= SAFETY else KEPT_FOR_SAFETY
+        if message.priority < TRADE:
+            kept += KEPT_FOR_TRADES
+        return len(sent) < PER_MINUTE - kept
 
     async def _deliver(self, bot: telegram.Bot, message: Message) -> None:
         if message.edits and (first := await self._outbox.unsent(message.edits)) is not None:

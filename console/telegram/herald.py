@@ -159,11 +159,12 @@ class Herald:
         for chat in self._guests.chats():
             first = f"{signal_id}:{chat}"
             told = await self._outbox.message_id(first) is not None or await self._outbox.unsent(first) is not None
-            if not told and not always_told(notice):
-                continue
-            edition = len(card.steps)
-            message = Message(f"{first}:edit", chat, text, TRADE, why, edits=first if told else "", edition=edition)
-            await self._outbox.replace(message)
+            if told:
+                await self._outbox.replace(
+                    Message(f"{first}:edit", chat, text, TRADE, why, edits=first, edition=len(card.steps))
+                )  # fmt: skip
+            elif always_told(notice):
+                await self._queue(f"n{notice.seq}:{chat}", chat, cards.notice_text(notice), TRADE)
 
     async def _picture(self, signal_id: str) -> None:
         signal = await self._asker.query("signal", id=signal_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -44,8 +45,9 @@ class Reports:
 
     def __init__(
         self, clock: Clock, queries: TradingQueries, floor: TradingFloor, pipeline: Pipeline, panels: CandlePanels,
-        instruments: Mapping[str, Instrument], settings: StrategySettings,
+        instruments: Mapping[str, Instrument], settings: StrategySettings, own: Mapping[str, str],
     ) -> None:  # fmt: skip
+        """`own` are the timeframes of the user's strategies, by name."""
         self._clock = clock
         self._queries = queries
         self._floor = floor
@@ -53,6 +55,7 @@ class Reports:
         self._panels = panels
         self._instruments = instruments
         self._settings = settings
+        self._own = own
 
     def table(self) -> dict[str, Answer]:
         """Name -> answer."""
@@ -93,12 +96,18 @@ class Reports:
             rows = [row for row in rows if row.exit_reason in GAINED]
         return [
             {
-                "symbol": row.symbol, "side": row.side, "strategy": row.strategy_id, "entry": str(row.entry),
-                "exit": str(row.exit_price), "net_r": row.result_net_r, "reason": row.exit_reason,
+                "symbol": row.symbol, "side": row.side, "strategy": row.strategy_id,
+                "entry": self._price(row.symbol, row.entry),
+                "exit": self._price(row.symbol, row.exit_price), "net_r": row.result_net_r, "reason": row.exit_reason,
                 "minutes": round(((row.closed_ms or 0) - (row.opened_ms or 0)) / 60_000), "closed_ms": row.closed_ms,
             }
             for row in rows[:SHOWN]
         ]  # fmt: skip
+
+    def _price(self, symbol: str, price: Decimal | None) -> str:
+        """An average price with the decimals of its tick."""
+        instrument = self._instruments.get(symbol)
+        return str(price) if instrument is None or price is None else instrument.text(instrument.price(price))
 
     async def _by_regime(self, args: Mapping[str, str]) -> list[dict[str, Any]]:
         return _grouped(await self._rows(args), lambda row: row.regime or "?")
@@ -109,14 +118,16 @@ class Reports:
     async def _strategies(self, _args: Mapping[str, str]) -> list[dict[str, Any]]:
         newest = {row.strategy_id: row for row in reversed(await self._queries.signals(limit=1_000))}
         held = [position.plan for position in self._floor.keeper.positions()]
+        known = [(name.value, one.enabled(self._settings), one.tf) for name, one in STRATEGIES.items()]
+        known += [(name, True, tf) for name, tf in self._own.items()]
         return [
             {
-                "strategy": name.value, "enabled": strategy.enabled(self._settings), "timeframe": strategy.tf,
+                "strategy": name, "enabled": enabled, "timeframe": tf,
                 "open": [plan.symbol for plan in held if plan.strategy == name],
                 "last_signal_ms": newest[name].decided_ms if name in newest else None,
                 "last_symbol": newest[name].symbol if name in newest else None,
             }
-            for name, strategy in STRATEGIES.items()
+            for name, enabled, tf in known
         ]  # fmt: skip
 
     async def _validate(self, args: Mapping[str, str]) -> list[dict[str, Any]]:

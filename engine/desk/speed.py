@@ -34,5 +34,5 @@ class ServedSpeed:
                     return Refused("ExchangeRefused", str(body))
         except (aiohttp.ClientError, TimeoutError) as error:
             return Refused("ExchangeSilent", f"the embedded exchange does not answer: {error}", code=9)
-        self._clock.follow(float(body["server_time"]), self._clock.mono_ms(), rate=speed)
+        self._clock.follow(float(body["serverTime"]), self._clock.mono_ms(), rate=speed)
         return Done(f"speed {speed:g}x" if speed else "held")

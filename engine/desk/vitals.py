@@ -27,6 +27,7 @@ class Vitals:
     def __init__(
         self, clock: Clock, bus: Bus, client: ExchangeClient, coordinator: SymbolLoadCoordinator, feed: MarketFeed,
         pipeline: Pipeline, floor: TradingFloor, gauges: Gauges, journal: Journal, settings: StrategySettings,
+        own: Iterable[str],
     ) -> None:  # fmt: skip
         self._clock = clock
         self._client = client
@@ -37,6 +38,7 @@ class Vitals:
         self._gauges = gauges
         self._journal = journal
         self._settings = settings
+        self._own = tuple(own)
         self._reconciled: Reconciled | None = None
         bus.subscribe(Reconciled, self._on_reconciled)
 
@@ -64,7 +66,9 @@ class Vitals:
             "last_cycle_took_ms": round(report.wall_ms) if report is not None else None,
             "btc_change_pct": btc.change_pct if btc is not None else None,
             "btc_blocks_reversion": btc is not None and now_ms < btc.reversion_blocked_until_ms,
-            "strategies": [name.value for name, one in STRATEGIES.items() if one.enabled(self._settings)],
+            "strategies": [
+                *(name.value for name, one in STRATEGIES.items() if one.enabled(self._settings)), *self._own,
+            ],
             "reconciled": health.reconciled, "corrected": told.fixed if told is not None else 0,
             "disagreeing": told.open_rows if told is not None else 0,
             "alarms": self._alarms(health.links, [(s.name, s.state, s.detail) for s in health.services]),

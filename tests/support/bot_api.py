@@ -31,6 +31,7 @@ class BotApi:
         self.url = ""
         self._updates: list[dict[str, Any]] = []
         self._wake = asyncio.Event()
+        self._closing = False
         self._next_update = 1
         self._next_message = 100
         self._runner: web.AppRunner | None = None
@@ -46,6 +47,8 @@ class BotApi:
         self.url = f"http://127.0.0.1:{port}/bot"
 
     async def close(self) -> None:
+        self._closing = True
+        self._wake.set()
         if self._runner is not None:
             await self._runner.cleanup()
         await asyncio.sleep(0.01)  # transports end in the turns of the loop that follow their closing
@@ -150,7 +153,7 @@ class BotApi:
         if not self.polling:
             return _error(409, "Conflict: terminated by other getUpdates request")
         self._updates = [update for update in self._updates if update["update_id"] >= offset]
-        if not self._updates:
+        if not self._updates and not self._closing:
             self._wake.clear()
             try:
                 async with asyncio.timeout(0.5):

@@ -182,7 +182,7 @@ async def test_muted_signal_is_not_told_but_its_trade_is() -> None:
     await desk.told(RAISED)
     assert sorted(desk.outbox.messages) == ["s1:1"]
     await desk.told(DECIDED)
-    assert sorted(desk.outbox.messages) == ["s1:1", "s1:1:edit", "s1:2:edit"]
+    assert sorted(desk.outbox.messages) == ["n2:2", "s1:1", "s1:1:edit"]
 
 
 async def test_news_of_long_ago_is_not_told_but_alarms_are() -> None:
