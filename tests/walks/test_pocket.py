@@ -42,7 +42,8 @@ def evaluate(snapshot: Snapshot) -> Proposal | None:
     ASKED.add(snapshot.symbol)
     bars = snapshot.frame("15m")
     close, atr = float(bars.close.iloc[-1]), float(bars.ta.atr(length=14).iloc[-1])
-    return Proposal(side="long", stop=close - 2.5 * atr, score=5.0, conditions=(Condition("always", True),), kind="pullback")
+    why = (Condition("always", True),)
+    return Proposal(side="long", stop=close - 2.5 * atr, score=5.0, conditions=why, kind="pullback")
 """
 
 
