@@ -42,6 +42,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.bench_features
 	$(BIN)/python -m tests.bench.bench_close
 	$(BIN)/python -m tests.bench.bench_store
+	$(BIN)/python -m tests.bench.bench_console
 	$(BIN)/python -m tests.bench.bench_backtest
 
 # Other back-testers for `make bench`, each in an environment of its own.

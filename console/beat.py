@@ -118,8 +118,11 @@ class Governor:
 
     def read(self, reading: Reading) -> bool:
         """Take a reading; True when the link class changed."""
-        last, self._last = self._last, reading
-        if last is None or reading.at_s <= last.at_s:
+        last = self._last
+        if last is not None and reading.at_s <= last.at_s:
+            return False
+        self._last = reading
+        if last is None:
             return False
         elapsed_s = reading.at_s - last.at_s
         now_kib_s = (reading.written - last.written) / 1_024 / elapsed_s
@@ -137,9 +140,9 @@ class Governor:
         low, high = _SHORTEST_S[self.link], _LONGEST_S[self.link]
         if reading.paint_ms > PAINT_BUDGET_MS:
             self.pause_s *= 2.0
-        elif self.kib_s > BUDGET_KIB_S[self.link] * 0.9:
+        elif self.kib_s > BUDGET_KIB_S[self.link] * 0.8:
             self.pause_s *= 1.3
-        elif self.kib_s < BUDGET_KIB_S[self.link] * 0.6:
+        elif self.kib_s < BUDGET_KIB_S[self.link] * 0.55:
             self.pause_s *= 0.9
         self.pause_s = max(low, min(self.pause_s, high))
 

@@ -5,7 +5,7 @@ Roles are words (`up`, `muted`, `danger strong`); `console.look` turns them into
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.cells import cell_len, set_cell_size
 
@@ -109,34 +109,3 @@ def plain(row: Row) -> str:
 def recolour(row: Row, role: str) -> Row:
     """The row with every role replaced: how a stale picture is shaded."""
     return tuple((text, role) for text, _ in row)
-
-
-def changed_span(old: Row, new: Row) -> tuple[int, int] | None:
-    """First and one-past-last cell in which two equally wide rows differ, or None.
-
-    This is what keeps a live ladder within a poor link's budget: only these cells are written.
-    """
-    if old == new:
-        return None
-    before, after = _cells(old), _cells(new)
-    if len(before) != len(after):
-        return (0, max(len(before), len(after)))
-    first = next((i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b), None)
-    if first is None:
-        return None
-    last = len(after)
-    while before[last - 1] == after[last - 1]:
-        last -= 1
-    return (first, last)
-
-
-def _cells(row: Row) -> Sequence[tuple[str, str]]:
-    cells: list[tuple[str, str]] = []
-    for text, role in row:
-        if text.isascii():
-            cells.extend((char, role if char != " " or "on" in role else "") for char in text)
-        else:
-            for char in text:
-                size = cell_len(char)
-                cells.extend([(char, role)] + [("", role)] * (size - 1) if size else [])
-    return cells

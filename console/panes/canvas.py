@@ -1,7 +1,8 @@
 """The line-rendered base of everything drawn: rows in, changed cells out.
 
-A canvas is handed a list of rows and repaints only the cells in which it differs from the last one. No layout, no
-style sheet and no child widget takes part, which is what keeps a live screen cheap.
+A canvas is handed a list of rows and repaints only the rows that differ from the last ones; of these the compositor
+writes the cells that changed. No layout, no style sheet and no child widget takes part, which is what keeps a live
+screen cheap.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.look import Look
-from console.rows import Row, changed_span, fit
+from console.rows import Row, fit
 
 
 class Canvas(Widget):
@@ -28,7 +29,7 @@ class Canvas(Widget):
         self._drawn_size = Size(0, 0)
 
     def draw(self, rows: Sequence[Row]) -> None:
-        """Show these rows, cut and padded to the widget; only cells that changed are repainted."""
+        """Show these rows, cut and padded to the widget; only rows that changed are repainted."""
         width, height = self.size
         fresh = [fit(row, width) for row in rows[:height]]
         fresh += [fit((), width)] * (height - len(fresh))
@@ -39,9 +40,12 @@ class Canvas(Widget):
             return
         dirty: list[Region] = []
         for y, row in enumerate(fresh):
-            if (span := changed_span(self._rows[y], row)) is not None:
+            if row != self._rows[y]:
                 self._rows[y], self._strips[y] = row, None
-                dirty.append(Region(span[0], y, span[1] - span[0], 1))
+                if dirty and dirty[-1].bottom == y:
+                    dirty[-1] = Region(0, dirty[-1].y, width, y + 1 - dirty[-1].y)
+                else:
+                    dirty.append(Region(0, y, width, 1))
         if dirty:
             self.refresh(*dirty)
 

@@ -1,4 +1,4 @@
-"""Rows are exactly as wide as their place, and only what changed is named as changed."""
+"""Rows are exactly as wide as their place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from console.rows import changed_span, fit, flow, left, plain, right, spread, width_of, wrap
+from console.rows import fit, flow, left, plain, right, spread, width_of, wrap
 
 TEXT = st.text(alphabet="abc 09.-▸●█币安", max_size=20)
 ROWS = st.lists(st.tuples(TEXT, st.sampled_from(["", "up", "muted", "alarm"])), max_size=6).map(tuple)
@@ -23,26 +23,6 @@ def test_spread_is_never_wider_than_its_place(
     start: tuple[tuple[str, str], ...], end: tuple[tuple[str, str], ...], width: int
 ) -> None:
     assert width_of(spread(start, end, width)) == width
-
-
-@given(ROWS, ROWS, st.integers(1, 40))
-def test_cells_outside_the_changed_span_are_equal(
-    old: tuple[tuple[str, str], ...], new: tuple[tuple[str, str], ...], width: int
-) -> None:
-    before, after = fit(old, width), fit(new, width)
-    span = changed_span(before, after)
-
-    def cells(row: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-        out: list[tuple[str, str]] = []
-        for text, role in row:
-            for char in text:
-                shown = role if char != " " else ""
-                out += [(char, shown)] + [("", shown)] * (cell_len(char) - 1)
-        return out
-
-    a, b = cells(before), cells(after)
-    first, last = span if span is not None else (0, 0)
-    assert [i for i in range(width) if a[i] != b[i] and not first <= i < last] == []
 
 
 @given(st.text(alphabet="ab c", max_size=60), st.integers(3, 20))
