@@ -88,10 +88,11 @@ class PositionDesk:
         """Compare with the exchange; `apply` puts right what differs."""
         try:
             if command.apply:
+                await self._clock.sleep(self._reconciler.rest_s())
                 read = await self._reconciler.mend()
                 rows, agreed = self._reconciler.rows(), read and not self._reconciler.differences
             else:
-                differences, _ = await self._reconciler.look()
+                differences = await self._reconciler.glance()
                 rows, agreed = [difference.row() for difference in differences], not differences
         except (ExchangeError, DataError, TimeoutError) as error:
             return Refused("ExchangeUnread", str(error), code=9)

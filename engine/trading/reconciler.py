@@ -40,6 +40,7 @@ _LOOKS = 4  # in a row, before what differs is left to the next minute
 _BETWEEN_S = 0.5
 _DOUBT_EVERY_MS = 2000.0
 _FILLS_BEFORE_MS = 5_000
+_FRESH_MS = 5000.0  # a whole look costs a thirtieth of a minute's weight; asking on and on must not starve orders
 _READ_ERRORS = (ExchangeError, DataError, TimeoutError)
 
 
@@ -74,6 +75,8 @@ class Reconciler:
         self._said: dict[str, Decimal] = {}  # symbol -> signed quantity at the last question
         self._tasks: asyncio.TaskGroup | None = None
         self._picture = Picture((), ())
+        self._looked_ms = -_FRESH_MS  # machine time of the last whole look
+        self._looked_at: dict[str, int] = {}  # the revisions it was compared with
         self._agreed = False
         self.stream_up = True  # account events arrive
         self.differences: list[AnyDifference] = []
@@ -131,7 +134,21 @@ class Reconciler:
         after = self._keeper.positions()
         moved = [p.plan.position_id for p in after if before.get(p.plan.position_id) != p.revision]
         self._picture = Picture(tuple(positions), (*orders, *conditionals))
+        self._looked_ms = self._clock.mono_ms()
+        self._looked_at = {p.plan.position_id: p.revision for p in after}
         return compare(after, self._picture, self._prefix, moved), not moved
+
+    async def glance(self) -> list[AnyDifference]:
+        """What differs, for a person who asks: from the last look while it is fresh. Raises as `look` does."""
+        if self.rest_s() <= 0:
+            return (await self.look())[0]
+        now = self._keeper.positions()
+        moved = [p.plan.position_id for p in now if self._looked_at.get(p.plan.position_id) != p.revision]
+        return compare(now, self._picture, self._prefix, moved)
+
+    def rest_s(self) -> float:
+        """How long a person waits until another whole look."""
+        return max(0.0, (self._looked_ms + _FRESH_MS - self._clock.mono_ms()) / 1000)
 
     async def mend(self) -> bool:
         """Compare and put right until nothing differs; False when the exchange could not be read."""

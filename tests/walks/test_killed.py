@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import signal
+import time
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -47,7 +48,7 @@ def test_nothing_is_doubled_naked_or_left_behind_after_the_engine_was_killed(hom
     home.running()
     home.wait("a stop under every position", lambda: not _bare(home), 10)
     home.wait("nothing of a position that is gone", lambda: not _orphans(home), 20)
-    home.wait("agreement", lambda: home.run("reconcile").returncode == 0, 30)
+    home.wait("agreement", lambda: _agreement(home), 30)
     entries = Counter(
         order["clientOrderId"].rsplit("-", 1)[0]
         for symbol in (home.exchange or {})["symbols"]
@@ -73,6 +74,17 @@ def _signed(home: Home, path: str, **params: Any) -> Any:
     request.add_header("X-MBX-APIKEY", exchange["api_key"])
     with urllib.request.urlopen(request, timeout=5) as answer:
         return json.load(answer)
+
+
+def _agreement(home: Home) -> bool:
+    """Whether we and the exchange agree; what differs is printed, for the reader of a failure.
+
+    Gently: whoever looks from the same address spends the engine's weight.
+    """
+    time.sleep(1.0)
+    done = home.run("reconcile", "--json")
+    print(done.returncode, done.stdout)
+    return done.returncode == 0
 
 
 def _held(home: Home) -> list[dict[str, Any]]:

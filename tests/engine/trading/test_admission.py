@@ -333,6 +333,7 @@ class TestPositionCommands:
             assert isinstance(reply, Done)
             assert msgspec.json.decode(reply.data) == {"reconciled": True, "rows": []}
             desk.gateway.prices["ETHUSDT"] = Decimal(2000)
+            await asyncio.sleep(5.0)
             desk.gateway.manual_open("ETHUSDT", "BUY", "1")
             reply = await desk.ask(Reconcile)
             assert isinstance(reply, Done)
@@ -341,6 +342,21 @@ class TestPositionCommands:
             ]
             await desk.ask(Reconcile, apply=True)
             await desk.until(lambda: desk.gateway.protected("ETHUSDT"))
+
+        scene(play)
+
+    def test_asking_on_and_on_costs_one_look_in_five_seconds(self) -> None:
+        async def play(desk: FloorRig) -> None:
+            await self.enter(desk)
+            await asyncio.sleep(6.0)
+            looks = desk.gateway.calls.count(("positions", ""))
+            for _ in range(100):
+                assert isinstance(await desk.ask(Reconcile), Done)
+                await asyncio.sleep(0.1)
+            assert desk.gateway.calls.count(("positions", "")) - looks <= 3
+            reply = await desk.ask(Reconcile)
+            assert isinstance(reply, Done)
+            assert msgspec.json.decode(reply.data)["reconciled"]
 
         scene(play)
 
