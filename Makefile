@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo run test check lint types contracts format bench peers chaos fidelity mutants lock clean
+.PHONY: demo run test check lint types contracts format bench peers chaos fidelity mutants docs dist lock clean
 
 demo: $(VENV)/.app
 	@$(BIN)/perpdeck demo
@@ -66,6 +66,17 @@ fidelity: $(VENV)/.dev
 # Takes each safety rule away in turn; every loss must be noticed by a test.
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.house.mutants
+
+# The newcomer's hour as the README has it, installation included, and every example of the pages.
+docs: export DOCS := full
+docs: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/docs
+
+# Wheel and source archive, each installed with the locked packages into an empty home and run there.
+dist: $(VENV)/.dev
+	rm -rf dist build
+	$(UV) build -q --out-dir dist .
+	$(BIN)/python -m tests.support.try_install dist
 
 lock: $(UV)
 	$(UV) pip compile -q pyproject.toml --extra research --universal --python-version 3.11 \

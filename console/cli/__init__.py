@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("console.cli.doctor", "doctor"),
     "explain": ("console.cli.explain", "explain"),
     "completion": ("console.cli.completion", "completion"),
+    "man": ("console.cli.manual", "man"),
 }
 
 
