@@ -9,9 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
+from config.seat import ConsoleSettings, Section
+from config.secrets import Secrets as Secrets  # noqa: PLC0414 - part of what may be set
 from strategies.settings import StrategySettings
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -23,10 +24,6 @@ AtLeastOne = Annotated[int, Meta(ge=1)]
 
 Venue = Literal["sim", "paper", "testnet", "live"]
 DeskMode = Literal["signals", "approve", "auto"]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A block of settings; unknown keys are refused."""
 
 
 class AccountSettings(Section, frozen=True):
@@ -166,15 +163,6 @@ class TelegramSettings(Section, frozen=True):
     quiet_hours: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")] = ""
 
 
-class ConsoleSettings(Section, frozen=True):
-    theme: Literal["classic", "blue-orange", "mono"] = "classic"
-    red_up: bool = False
-    ascii: bool = False
-    link: Literal["auto", "fast", "slow"] = "auto"
-    bell: bool = True
-    keys: dict[str, str] = {}  # action id -> key
-
-
 class SimSettings(Section, frozen=True):
     """The embedded exchange."""
 
@@ -192,19 +180,6 @@ class SimSettings(Section, frozen=True):
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     keep_days: AtLeastOne = 30
-
-
-class Secrets(msgspec.Struct, frozen=True):
-    """Keys and tokens; never printed, never written."""
-
-    api_key: str = ""
-    api_secret: str = ""
-    ed25519_file: str = ""
-    telegram_token: str = ""
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={'***' if getattr(self, name) else '(none)'}" for name in self.__struct_fields__)
-        return f"Secrets({shown})"
 
 
 def decimal_of(value: float) -> Decimal:

@@ -6,9 +6,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
-
-from config.schema import Secrets
+import msgspec
 
 NAMES = {
     "api_key": "PERPDECK_API_KEY",
@@ -16,6 +14,19 @@ NAMES = {
     "ed25519_file": "PERPDECK_API_ED25519_FILE",
     "telegram_token": "PERPDECK_TELEGRAM_TOKEN",
 }
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """Keys and tokens; never printed, never written."""
+
+    api_key: str = ""
+    api_secret: str = ""
+    ed25519_file: str = ""
+    telegram_token: str = ""
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={'***' if getattr(self, name) else '(none)'}" for name in self.__struct_fields__)
+        return f"Secrets({shown})"
 
 
 class SecretExposed(Exception):
@@ -37,6 +48,8 @@ def dotenv_table(folders: tuple[Path, ...]) -> dict[str, str]:
             continue
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise SecretExposed(path)
+        from dotenv import dotenv_values  # noqa: PLC0415 - only few have such a file; every screen would wait for it
+
         return {key: value for key, value in dotenv_values(path).items() if value is not None}
     return {}
 

@@ -18,6 +18,7 @@ from console.cli.failure import CommandFailed, Exit
 
 if TYPE_CHECKING:
     from config import Loaded
+    from config.seat import ConsoleSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,6 +62,15 @@ class Invocation:
         from config import load
 
         return load(
+            home=self.home, files=self.config, profile=self.profile, environment=self.environment, flags=flags,
+            working_dir=Path.cwd(),
+        )  # fmt: skip
+
+    def load_console(self, flags: Mapping[str, Any] | None = None) -> ConsoleSettings:
+        """What this call says about the screen, read without the rest of the settings."""
+        from config.seat import load_console
+
+        return load_console(
             home=self.home, files=self.config, profile=self.profile, environment=self.environment, flags=flags,
             working_dir=Path.cwd(),
         )  # fmt: skip

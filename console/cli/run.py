@@ -300,7 +300,7 @@ def screen_choices(
     """What settings and flags decide about a screen."""
     from console.options import ConsoleOptions
 
-    settings = call.load(_look(given)).settings.console
+    settings = call.load_console(_look(given))
     return ConsoleOptions(
         theme=settings.theme, ascii=settings.ascii or not _unicode(call), link=settings.link, red_up=settings.red_up,
         bell=settings.bell,

@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyte
+
 from tests.bench import book_panes, book_source
+from tests.support.scripted_desk import ScriptedDesk
 from tests.support.terminal import PseudoTerminal
 
 BEATS, HZ = 150, 10.0
+STARTS = 9
+SIZE = (140, 40)
+PAINT_WITHIN_S = 2.5
+WHOLE_DESK = ("RUNNING", "mid  ", "confirm_depth", "mark 312", "TREND", "weight 1m")
+"""A word of each pane: the frame with all of them is the whole desk."""
 ENVIRONMENT = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
 
@@ -62,7 +72,63 @@ def pane_cost(name: str, source: str) -> dict[str, float]:
         return value
 
 
-PARTS: dict[str, Callable[[], None]] = {"panes": panes}
+def paint() -> None:
+    """From the start of a process to its first full frame: a seat at a running desk, beside a bare Textual app."""
+    ours: list[tuple[float, float]] = []
+    bare: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as folder, ScriptedDesk(Path(folder)) as desk:
+        for number in range(STARTS + 1):
+            costs = (
+                first_paint([sys.executable, "-m", "tests.bench.bare_app"], desk.environment, ("ready",)),
+                first_paint([sys.executable, "-m", "console", "attach"], desk.environment, WHOLE_DESK),
+            )
+            if number:  # the first warms the disk's cache
+                bare.append(costs[0])
+                ours.append(costs[1])
+    for name, costs in (("bare app", bare), ("attach", ours)):
+        wall, busy = (statistics.median(column) for column in zip(*costs, strict=True))
+        print(f"first paint, {name:<9} {wall:.3f} s, {busy:.3f} s of a core, median of {STARTS}")
+    ratios = [
+        statistics.median(column)
+        for column in zip(*(_ratios(a, b) for a, b in zip(ours, bare, strict=True)), strict=True)
+    ]
+    print(f"  attach takes {ratios[0]:.2f}x as long as a bare app, and {ratios[1]:.2f}x its processor time")
+
+
+def _ratios(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] / other[0], one[1] / other[1]
+
+
+def first_paint(arguments: list[str], environment: dict[str, str], shows: tuple[str, ...]) -> tuple[float, float]:
+    """Seconds, and seconds of a core, from the start until all of this stood on the screen.
+
+    What came is only written down, with its time; an emulator reads it afterwards.
+    """
+    started_s = time.perf_counter()
+    terminal = PseudoTerminal(arguments, *SIZE, environment)
+    came: list[tuple[float, float, bytes]] = []
+    while (now_s := time.perf_counter() - started_s) < PAINT_WITHIN_S:
+        data = terminal.read(PAINT_WITHIN_S - now_s)
+        if data:
+            came.append((time.perf_counter() - started_s, cpu_s(terminal.pid), data))
+    terminal.close()
+    screen = pyte.Screen(*SIZE)
+    stream = pyte.ByteStream(screen)
+    for at_s, busy_s, data in came:
+        stream.feed(data)
+        text = "\n".join(screen.display)
+        if all(word in text for word in shows):
+            return at_s, busy_s
+    raise RuntimeError(f"{arguments} did not paint within {PAINT_WITHIN_S} s:\n" + "\n".join(screen.display))
+
+
+def cpu_s(pid: int) -> float:
+    """Processor seconds a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+PARTS: dict[str, Callable[[], None]] = {"panes": panes, "paint": paint}
 
 
 def main(names: list[str]) -> None:

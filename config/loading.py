@@ -5,27 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from config.schema import Secrets, Settings
-from config.secrets import dotenv_table, secrets_from
-from config.source import (
-    ConfigError,
-    Layer,
-    Placed,
-    Problem,
-    read_environment,
-    read_flags,
-    read_yaml,
-    read_yaml_file,
-)
+from config.layers import DEFAULT_NAME, layers_of
+from config.schema import Settings
+from config.secrets import Secrets, dotenv_table, secrets_from
+from config.source import ConfigError, Placed, Problem
 from config.validate import build
-
-DEFAULT_NAME = "default.yaml"
 
 
 @dataclass(frozen=True)
@@ -47,11 +36,6 @@ def fingerprint(settings: msgspec.Struct) -> str:
     return hashlib.sha256(msgspec.json.encode(settings, order="sorted")).hexdigest()[:16]
 
 
-def default_text() -> str:
-    """The bundled file with every key, its default and a comment."""
-    return resources.files("config").joinpath(DEFAULT_NAME).read_text(encoding="utf-8")
-
-
 def load(
     *,
     home: Path,
@@ -64,11 +48,11 @@ def load(
     """Settings of one run.
 
     Without `files`, `settings.yaml` in `home` is read when it is there. Raises ConfigError with all problems, and
-    `config.secrets.SecretExposed` for a readable `.env`.
+    `SecretExposed` for a readable `.env`.
     """
     dotenv = dotenv_table(tuple(folder for folder in (working_dir, home) if folder is not None))
     full_environment = {**dotenv, **(environment or {})}
-    layers = _layers(home, files, profile, full_environment, flags or {})
+    layers = layers_of(home, files, profile, full_environment, flags or {})
     origin: dict[str, Placed] = {}
     for layer in layers:
         origin.update(layer.leaves)
@@ -80,33 +64,6 @@ def load(
     if problems or settings is None:
         raise ConfigError(tuple(problems))
     return Loaded(settings, origin, secrets_from(full_environment))
-
-
-def _layers(
-    home: Path,
-    files: tuple[Path, ...],
-    profile: str | None,
-    environment: Mapping[str, str],
-    flags: Mapping[str, Any],
-) -> list[Layer]:
-    own = home / "settings.yaml"
-    paths = files or ((own,) if own.is_file() else ())
-    from_files = [read_yaml_file(path) for path in paths]
-    layers = [read_yaml(default_text(), DEFAULT_NAME), *from_files]
-    if profile is not None:
-        layers.append(_profile(profile, from_files))
-    return [*layers, read_environment(environment), read_flags(flags)]
-
-
-def _profile(name: str, layers: list[Layer]) -> Layer:
-    chosen = Layer(f"profile {name}")
-    for layer in layers:
-        chosen.leaves.update(layer.profiles.get(name, {}))
-    known = sorted({profile for layer in layers for profile in layer.profiles})
-    if name not in known:
-        hint = f"; known: {', '.join(known)}" if known else "; no file defines profiles"
-        chosen.problems.append(Problem("--profile", 0, 0, name, f"unknown profile{hint}"))
-    return chosen
 
 
 def _together(settings: Settings, origin: Mapping[str, Placed]) -> list[Problem]:
