@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from strategies.absent import at
 from strategies.bars import engulfing, pin_bar
 from strategies.htf import both_beyond_longest
-from strategies.indicators import swings
+from strategies.indicators import peaks
 from strategies.measures import Measures
 from strategies.model import Bias, Candles, Family, Indicators, MarketSnapshot, RegimeState, Sign, Zone
 from strategies.params import AtLeastOne, NotNegative, Positive, Switchable
@@ -231,9 +231,9 @@ def _touches(candles: Candles, side: Sign, first: int, band: Band, level: float)
 def _swing_before(candles: Candles, b: int, side: Sign, params: BreakRetestParams) -> float | None:
     start = max(0, b - params.swing_lookback)
     window = candles.slice(start, b)
-    highs, lows = swings(window.high, window.low, params.pivot_k)
-    pivots = highs if side > 0 else lows
-    return float(favour(window, side)[pivots[-1]]) if len(pivots) else None
+    prices = favour(window, side)
+    pivots = peaks(side * prices, params.pivot_k)
+    return float(prices[pivots[-1]]) if len(pivots) else None
 
 
 def _thresholds(state: RegimeState, params: BreakRetestParams) -> tuple[float, float]:

@@ -138,10 +138,11 @@ def swings(high: F64, low: F64, k: int) -> tuple[Index, Index]:
     A swing is strictly beyond the k bars before it and not exceeded by the k bars after it: of a plateau the leftmost
     bar counts, once.
     """
-    return _peaks(high, k), _peaks(-low, k)
+    return peaks(high, k), peaks(-low, k)
 
 
-def _peaks(values: F64, k: int) -> Index:
+def peaks(values: F64, k: int) -> Index:
+    """The swing highs alone; of lows, hand in the negated prices."""
     n = len(values)
     if n < 2 * k + 1:
         return np.empty(0, dtype=np.intp)

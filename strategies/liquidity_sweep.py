@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from strategies.absent import at
 from strategies.flow import delta_ratio_at, flow_flip, flow_with
 from strategies.htf import beyond_ema50
-from strategies.indicators import swings
+from strategies.indicators import peaks
 from strategies.measures import Measures
 from strategies.model import Candles, Family, Indicators, MarketSnapshot, RegimeState, Sign
 from strategies.params import AtLeastOne, Count, NotNegative, Positive, Switchable
@@ -99,9 +99,8 @@ def find_sweep(candles: Candles, ind: Indicators, bar: int, sigma: Sign, params:
     least = max(params.min_depth_atr * atr, params.min_depth_share * float(candles.close[bar]))
     start = max(0, bar - params.level_max_age - params.pivot_k)
     window = candles.slice(start, bar)
-    highs, lows = swings(window.high, window.low, params.pivot_k)
     extreme = favour(candles, sigma)
-    for index in (highs if sigma > 0 else lows)[::-1]:
+    for index in peaks(sigma * favour(window, sigma), params.pivot_k)[::-1]:
         pivot = start + int(index)
         if bar - pivot > params.level_max_age:
             return None

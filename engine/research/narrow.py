@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from strategies.break_retest import BreakRetestParams, find_breakout
+from strategies.break_retest import BreakRetestParams
 from strategies.flow import flow_flip_mask
+from strategies.indicators import peaks
 from strategies.liquidity_sweep import find_sweep
-from strategies.model import Candles, Indicators, RegimeState, StrategyId
+from strategies.model import F64, Candles, Indicators, Sign, StrategyId
 from strategies.pullback import find_impulse
 from strategies.settings import StrategySettings
-from strategies.side import SIDES, opposite
+from strategies.side import SIDES, favour, opposite
 
 Mask = NDArray[np.bool_]
 
@@ -43,34 +43,36 @@ def _sweeps(candles: Candles, ind: Indicators, settings: StrategySettings, mask:
 
 def _retests(candles: Candles, ind: Indicators, settings: StrategySettings, mask: Mask) -> Mask:
     """After a breakout by the mildest thresholds that has not failed, on the trade side of its level."""
-    params = _mildest(settings.break_retest)
-    strong = (ind.vr >= params.vr_other) & (ind.adx >= params.adx_other) & np.isfinite(ind.atr)
+    params = settings.break_retest
+    vr = min(params.vr_trend, params.vr_squeeze, params.vr_other)
+    adx = min(params.adx_trend, params.adx_squeeze, params.adx_other)
+    strong = (ind.vr >= vr) & (ind.adx >= adx) & np.isfinite(ind.atr)
     out = np.zeros(len(mask), dtype=np.bool_)
-    reach = params.swing_lookback + 4
     for side in SIDES:
-        moved = np.zeros(len(mask))
-        moved[1:] = side * (candles.close[1:] - candles.close[:-1])
-        # A fresh close beyond a level by a share of ATR comes from a close behind it.
-        for bar in np.flatnonzero(strong & (moved >= params.break_atr * ind.atr)).tolist():
-            start, stop = max(0, bar - reach), min(len(mask), bar + 2)
-            found = find_breakout(candles.slice(start, stop), ind.slice(start, stop), side, RegimeState.CHOP, params)
-            if found is None or found.bar != bar - start:
-                continue
-            after = slice(bar + 1, bar + 1 + settings.break_retest.breakout_window)
-            beyond = side * (candles.close[after] - found.level)
-            alive = np.logical_and.accumulate(beyond >= -params.fail_atr * found.atr)
+        level = _swings_before(candles, side, params)
+        fresh = np.zeros(len(mask), dtype=np.bool_)
+        fresh[1:] = side * (candles.close[:-1] - level[1:]) <= 0
+        broke = strong & fresh & (side * (candles.close - level) >= params.break_atr * ind.atr)
+        for bar in np.flatnonzero(broke).tolist():
+            after = slice(bar + 1, bar + 1 + params.breakout_window)
+            beyond = side * (candles.close[after] - level[bar])
+            alive = np.logical_and.accumulate(beyond >= -params.fail_atr * ind.atr[bar])
             out[after] |= alive & (beyond > 0) & (side * (candles.close[after] - candles.open[after]) > 0)
     return mask & out
 
 
-def _mildest(params: BreakRetestParams) -> BreakRetestParams:
-    """Thresholds of every regime at once, asked of the newest bar but one."""
-    vr = min(params.vr_trend, params.vr_squeeze, params.vr_other)
-    adx = min(params.adx_trend, params.adx_squeeze, params.adx_other)
-    return msgspec.structs.replace(
-        params, vr_trend=vr, vr_squeeze=vr, vr_other=vr, adx_trend=adx, adx_squeeze=adx, adx_other=adx,
-        breakout_window=1,
-    )  # fmt: skip
+def _swings_before(candles: Candles, side: Sign, params: BreakRetestParams) -> F64:
+    """For each bar the newest swing on a side that was known before it and lies in the lookback; NaN for none."""
+    k, bars = params.pivot_k, np.arange(len(candles))
+    prices = favour(candles, side)
+    pivots = peaks(side * prices, k)
+    newest = np.full(len(candles), -1)
+    newest[pivots] = pivots
+    newest = np.maximum.accumulate(newest)
+    known = np.full(len(candles), -1)
+    known[k + 1 :] = newest[: -k - 1]
+    near = known >= np.maximum(0, bars - params.swing_lookback) + k
+    return np.where(near, prices[known], np.nan)
 
 
 def _flips(candles: Candles, ind: Indicators, settings: StrategySettings, mask: Mask) -> Mask:

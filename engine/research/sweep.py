@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from engine.research.backtest import Job, SymbolResult, run_jobs, run_symbol, trades_of
+from engine.research.data import files_of
 from engine.research.fingerprint import fingerprint
 from engine.research.grid import Cell, applied, cell_id
 from engine.research.stats import summary
@@ -115,7 +116,8 @@ def processes(workers: int) -> Runner:
             return
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            running = {pool.submit(run_symbol, jobs[k], symbol): (k, symbol) for k, symbol in tasks}
+            ordered = largest_first(jobs, tasks)
+            running = {pool.submit(run_symbol, jobs[k], symbol): (k, symbol) for k, symbol in ordered}
             try:
                 for future in as_completed(running):
                     yield running[future], future.result()
@@ -125,6 +127,15 @@ def processes(workers: int) -> Runner:
     return runner
 
 
+def largest_first(jobs: Sequence[Job], tasks: Sequence[Task]) -> list[Task]:
+    """Long histories first, so that no worker is left with one at the end while the others are done."""
+    sizes: dict[str, dict[str, int]] = {}
+    for job in jobs:
+        if job.folder not in sizes:
+            sizes[job.folder] = {symbol: file.stat().st_size for symbol, file in files_of(Path(job.folder)).items()}
+    return sorted(tasks, key=lambda task: (task[0], -sizes[jobs[task[0]].folder][task[1]], task[1]))
+
+
 def cluster(url: str) -> Runner:
     """On a Dask cluster; its workers see the same files under the same paths. Raises OSError when it is not there."""
     from distributed import Client  # noqa: PLC0415 - an extra
@@ -132,7 +143,8 @@ def cluster(url: str) -> Runner:
 
     def runner(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Done]:
         with Client(url, timeout=CLUSTER_S) as client:
-            running = {client.submit(run_symbol, jobs[k], symbol, pure=False): (k, symbol) for k, symbol in tasks}
+            ordered = largest_first(jobs, tasks)
+            running = {client.submit(run_symbol, jobs[k], symbol, pure=False): (k, symbol) for k, symbol in ordered}
             for future in finished(list(running)):
                 yield running[future], future.result()
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 from pathlib import Path
 from time import perf_counter, process_time
 
-import msgspec
 import numpy as np
 
 from engine.research.backtest import Job, run, run_symbol
@@ -32,7 +32,7 @@ from tests.support.series import RECORDED
 STOP, TARGET, BAND = 0.02, 0.04, (40, 70)
 FOREVER = ExitPlan(atr=1.0, bar_ms=900_000, time_stop_min_mfe_atr=0.0, absolute_ms=1 << 60)
 SETTLED = 2000  # bars after which averages seeded in different ways agree
-DAY_MS = 86_400_000
+MONTH_MS = 30 * 86_400_000
 
 
 def ours(folder: Path, symbol: str, before_fill: bool = False) -> tuple[float, int, list[list[int]]]:
@@ -102,30 +102,58 @@ def beside_peers(folder: Path, peers: Path, symbol: str = "SOLUSDT") -> None:
 
 
 def over_months(folder: Path, symbol: str = "SOLUSDT") -> None:
-    """Cost of a bar from one month to twelve, in processor time."""
+    """Cost of a bar from one month to twelve, in processor time.
+
+    The same twelve months each time, cut into runs of so many months: months differ in how much happens, runs do not.
+    Every run reads and measures the whole file first, for its warm-up; that is the set-up, shown by itself.
+    """
     last = int(read_tape(folder, symbol, minutes=False).bars.open_time[-1])
-    for months in (1, 3, 6, 12):
-        job = Job(folder=str(folder), symbols=(symbol,), from_ms=last - months * 30 * DAY_MS, draws=0)
+
+    def spent(from_ms: int, to_ms: int) -> tuple[float, int]:
+        job = Job(folder=str(folder), symbols=(symbol,), from_ms=from_ms, to_ms=to_ms, draws=0)
         started = process_time()
         result = run_symbol(job, symbol)
-        print(f"  {months:2} months: {(process_time() - started) / result.bars * 1e6:6.1f} µs a bar")
+        return process_time() - started, result.bars
+
+    for months in (1, 3, 6, 12):
+        setup = evaluated = 0.0
+        bars = 0
+        for before in range(0, 12, months):
+            to_ms = last - before * MONTH_MS
+            start, _ = spent(to_ms, to_ms)
+            whole, counted = spent(to_ms - months * MONTH_MS, to_ms)
+            setup, evaluated, bars = setup + start, evaluated + whole - start, bars + counted
+        runs = 12 // months
+        print(
+            f"  runs of {months:2} months: {evaluated / bars * 1e6:5.1f} µs a bar, "
+            f"and {setup / runs * 1e3:3.0f} ms of set-up a run"
+        )
 
 
-def pool(folder: Path, symbols: int = 6) -> None:
-    """Action Price over some symbols on one process and on two."""
+def pool(folder: Path, symbols: int = 24) -> None:
+    """Every strategy over some symbols on one process and on two: by the clock, and by processor time spent.
+
+    By the clock other programs take part; by processor time a second process costs what it spends beyond the first.
+    """
     names = tuple(list(files_of(folder))[:symbols])
-    job = Job(folder=str(folder), symbols=names, strategies=("action_price",), draws=0)
-    walls: list[float] = []
+    job = Job(folder=str(folder), symbols=names, draws=0)
+    walls, spent = [], []
     for workers in (1, 2):
-        started = perf_counter()
+        before, started = _spent(), perf_counter()
         bars = sum(result.bars for result in run(job, workers))
         walls.append(perf_counter() - started)
-        print(f"  action_price, {symbols} symbols, {workers} process(es): {bars / walls[-1]:,.0f} bars/s")
-    print(f"  two processes are {walls[0] / walls[1]:.2f}x one")
-    whole = msgspec.structs.replace(job, symbols=names[:1], strategies=())
-    started = process_time()
-    result = run_symbol(whole, names[0])
-    print(f"  all seven, {names[0]}: {(process_time() - started) / result.bars * 1e6:.0f} µs of processor a bar")
+        spent.append(_spent() - before)
+        print(f"  all strategies, {symbols} symbols, {workers} process(es): {bars / walls[-1]:,.0f} bars/s")
+    print(
+        f"  two processes are {walls[0] / walls[1]:.2f}x one by the clock, and spend {spent[1] / spent[0]:.2f}x its "
+        f"processor time: {2 * spent[0] / spent[1]:.2f}x one on cores of their own"
+    )
+
+
+def _spent() -> float:
+    """Processor time of this process and of children that have ended."""
+    own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 
 
 def main() -> None:
