@@ -64,7 +64,10 @@ _OPTIONS = [
     click.option("--taker-bps", type=click.FloatRange(min=0), default=None, help="Default: setting risk.taker_bps."),
     click.option("--maker-bps", type=click.FloatRange(min=0), default=None, help="Default: as the taker."),
     click.option("--slippage-bps", type=click.FloatRange(min=0), default=1.0, show_default=True),
-    click.option("--funding", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE.parquet"),
+    click.option("--funding", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE.parquet",
+                 help="Recorded settlements."),
+    click.option("--assumed-funding-bps", type=float, default=0.0, show_default=True,
+                 help="Paid by longs every eight hours for which none was recorded."),
     click.option("--set", "sets", multiple=True, type=Pairs(), metavar="KEY=VALUE", help="Any setting, for this call."),
     click.option("--seed", type=int, default=7, show_default=True),
     click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes; default one a core."),
@@ -102,7 +105,8 @@ def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
         folder=str(folder), symbols=tuple(sorted(set(symbols))), settings=loaded.strategies, exits=loaded.exits,
         risk=loaded.risk, fees=Fees(taker / 1e4, maker / 1e4, given["slippage_bps"] / 1e4), strategies=names,
         from_ms=given["from_ms"], to_ms=given["to_ms"], seed=given["seed"],
-        funding_file=str(given["funding"]) if given["funding"] is not None else "", **more,
+        funding_file=str(given["funding"]) if given["funding"] is not None else "",
+        assumed_funding=given["assumed_funding_bps"] / 1e4, **more,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from engine.research.data import Tape, files_of, read_funding, read_tape
 from engine.research.features import BtcHistory, FundingHistory, History, funding_history, history_of
 from engine.research.prices import PricePath, path_of
 from engine.research.replay import Rules, replay
+from engine.research.settlements import settlements_of
 from engine.research.snapshots import BASE, Snapshots
 from engine.research.trades import Trade
 from engine.research.walk import Fees
@@ -44,6 +45,7 @@ class Job(msgspec.Struct, frozen=True):
     from_ms: int | None = None
     to_ms: int | None = None
     funding_file: str = ""
+    assumed_funding: float = 0.0  # for each eight hours in which none was recorded
     minutes: bool = True
     draws: int = 3  # matched random sets
     seed: int = 7
@@ -70,7 +72,7 @@ class SymbolResult(msgspec.Struct, frozen=True):
     dropped: int
     faults: tuple[str, ...]
     taker: float  # share of bars with recorded taker volume
-    funded: bool
+    funded: float  # share of the time for which funding was recorded
     minutes: int  # 1m bars used
 
 
@@ -114,8 +116,9 @@ class _Looked(msgspec.Struct, frozen=True, eq=False):
 def _look(job: Job, symbol: str) -> _Looked:
     """Read, measure and evaluate a symbol; jobs that differ in exits, limits or costs only share one look."""
     key = msgspec.structs.replace(
-        job, symbols=(symbol,), exits=ExitSettings(), risk=RiskSettings(), fees=Fees(0.0, 0.0, 0.0), draws=0, seed=0
-    )
+        job, symbols=(symbol,), exits=ExitSettings(), risk=RiskSettings(), fees=Fees(0.0, 0.0, 0.0), draws=0, seed=0,
+        assumed_funding=0.0,
+    )  # fmt: skip
     if key not in _kept_looks:
         tape = read_tape(Path(job.folder), symbol, job.to_ms, job.minutes)
         history = history_of(tape, job.settings)
@@ -138,21 +141,23 @@ def run_symbol(job: Job, symbol: str) -> SymbolResult:
     """One symbol from file to trades. Raises DataFault."""
     looked = _look(job, symbol)
     tape, history, window, path, scanned = looked.tape, looked.history, looked.window, looked.path, looked.scanned
-    rates = _funding(job).get(symbol)
-    settlements = () if rates is None else tuple(zip(rates.at_ms.tolist(), rates.rate.tolist(), strict=True))
+    times, (start, stop) = history.frames[BASE].open_time, window
+    first_ms, last_ms = (int(times[start]), int(times[stop - 1])) if stop > start else (0, 0)
+    end_ms = int(times[-1]) + 1
+    charged = settlements_of(_funding(job).get(symbol), first_ms or end_ms, end_ms, job.assumed_funding)
+    settlements = charged.rows
     rules = Rules(job.settings, job.exits, job.risk, job.fees)
     replayed = replay(history, path, scanned.found, rules, settlements)
     matched = random_entries(
         history, path, replayed.trades, job.fees, window=window, draws=job.draws, seed=job.seed, funding=settlements
     )
-    times, (start, stop) = history.frames[BASE].open_time, window
     known = np.isfinite(tape.bars.taker_buy[start:stop])
     return SymbolResult(
-        symbol=symbol, bars=stop - start, first_ms=int(times[start]) if stop > start else 0,
-        last_ms=int(times[stop - 1]) if stop > start else 0, trades=replayed.trades, random=tuple(matched),
+        symbol=symbol, bars=stop - start, first_ms=first_ms, last_ms=last_ms, trades=replayed.trades,
+        random=tuple(matched),
         signals=sum(len(found.signals) for found in scanned.found), asked=scanned.asked,
         refusals=scanned.refusals, rejected=replayed.rejected, dropped=tape.dropped, faults=tape.faults,
-        taker=float(known.mean()) if stop > start else 0.0, funded=rates is not None,
+        taker=float(known.mean()) if stop > start else 0.0, funded=charged.recorded,
         minutes=len(tape.minutes) if tape.minutes is not None else 0,
     )  # fmt: skip
 

@@ -98,9 +98,9 @@ class Result(msgspec.Struct, frozen=True):
 
     @property
     def funding(self) -> str:
-        """recorded for all symbols that traded, else assumed zero where it is not known."""
+        """recorded for all symbols that traded all the time, else assumed where it is not known."""
         funded = [result.funded for result in self.symbols if result.trades]
-        return "recorded" if funded and all(funded) else "assumed"
+        return "recorded" if funded and min(funded) == 1.0 else "assumed"
 
     @property
     def flow(self) -> str:
@@ -122,8 +122,10 @@ class Result(msgspec.Struct, frozen=True):
         if self.flow == "estimated":
             said.append("flow estimated: missing taker volume was put in place by the close location of each bar")
         if self.funding == "assumed":
-            bare = sum(not result.funded for result in self.symbols)
-            said.append(f"funding is assumed to be zero for {bare} of {len(self.symbols)} symbols")
+            bars = max(1, self.bars)
+            share = sum(result.funded * result.bars for result in self.symbols) / bars
+            rate = f"{self.job.assumed_funding:.4%} every eight hours" if self.job.assumed_funding else "zero"
+            said.append(f"funding is recorded for {share:.0%} of the bars and assumed to be {rate} for the rest")
         said.append("order book and open interest are not recorded: rules that need them are silent")
         return said
 
