@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo run test check lint types contracts format bench peers chaos fidelity mutants docs dist lock clean
+.PHONY: demo run test check lint types contracts format bench peers chaos fidelity mutants docs dist audit lock clean
 
 demo: $(VENV)/.app
 	@$(BIN)/perpdeck demo
@@ -50,6 +50,14 @@ peers: | $(UV)
 	for peer in freqtrade==2026.9 backtesting==0.6.6 vectorbt==1.2.0; do $(UV) venv -q --allow-existing .bench/$${peer%%=*} && \
 		$(UV) pip install -q --python .bench/$${peer%%=*}/bin/python $$peer pyarrow==26.0.1 || exit 1; done
 
+# A day of exchange time with the whole market, random approvals and faults: `make soak HOURS=2 SYMBOLS=50 SEED=3`.
+soak: HOURS ?= 24
+soak: SYMBOLS ?= 600
+soak: SEED ?= 1
+soak: SPEED ?= 240
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak.run --hours $(HOURS) --symbols $(SYMBOLS) --seed $(SEED) --speed $(SPEED)
+
 # Random trouble by the hundred; a failing seed is told with its schedule and repeats with SEED=n.
 chaos: export CHAOS_SEEDS ?= 200
 chaos: export FRAMES ?= 100000
@@ -77,6 +85,10 @@ dist: $(VENV)/.dev
 	rm -rf dist build
 	$(UV) build -q --out-dir dist .
 	$(BIN)/python -m tests.support.try_install dist
+
+# Known faults of the locked packages; says so and goes on where the database cannot be reached.
+audit: $(VENV)/.dev
+	$(BIN)/python -m tests.support.audit
 
 lock: $(UV)
 	$(UV) pip compile -q pyproject.toml --extra research --universal --python-version 3.11 \

@@ -1,0 +1,185 @@
+"""What must hold at the end of a soak: no position left bare, each signal ended once, both sides agree, no bar lost."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.port.address import socket_path
+from engine.port.client import PortClient
+from engine.port.views import PositionRow, PositionsView
+from tests.soak.page import Page, counted, percentiles, slope
+from tests.soak.watch import LOOK_S
+
+if TYPE_CHECKING:
+    from tests.soak.run import Soak
+
+NAKED_S = 2.0
+SEEN_S = NAKED_S + 2 * LOOK_S  # a spell is seen a look late at its beginning and at its end
+GROWTH_PCT_A_DAY = 5.0
+SHORT_H = 6.0  # a shorter run fills caches; its slope says nothing of a day
+FILES_MORE = 30  # sockets to the exchange come and go
+ENDS = (["approved"], ["approved", "refused"], ["refused"], ["rejected"], ["expired"])
+TRIES = 60
+
+
+async def look(run: Soak) -> Page:
+    """Everything that was promised, looked at once trouble is over."""
+    options = run.options
+    page = Page(
+        f"soak: {options.hours:g} h of exchange time at {options.speed:g}x, {options.symbols} symbols, "
+        f"seed {options.seed}"
+    )
+    _bare(run, page)
+    await _agreement(run, page)
+    _signals(run, page)
+    _bars(run, page)
+    _machine(run, page)
+    _figures(run, page)
+    return page
+
+
+def _bare(run: Soak, page: Page) -> None:
+    free = [spell for spell in run.watcher.bare if not run.trouble.obstructed(spell.from_s, spell.to_s)]
+    longest = max((spell.lasted_s for spell in free), default=0.0)
+    page.promise(
+        "held without a stop", f"{longest:.1f} s at most, {len(free)} spells", f"≤ {NAKED_S:g} s while orders can pass",
+        longest <= SEEN_S,
+    )  # fmt: skip
+    hindered = [spell.lasted_s for spell in run.watcher.bare if spell not in free]
+    page.figure(
+        "bare while orders failed", f"{max(hindered, default=0.0):.1f} s at most, {len(hindered)} spells"
+    )  # fmt: skip
+    page.figure("entry to resting stop, by the desk", percentiles(run.recorder.naked_ms))
+    page.figure("looks at the account", f"{run.watcher.looks}, {run.watcher.blind} unanswered, at most "
+                f"{run.watcher.most_held} held")  # fmt: skip
+
+
+async def _agreement(run: Soak, page: Page) -> None:
+    """Both sides, asked until they agree or the time for it is over: a close may fall between two questions."""
+    client = await PortClient.connect(socket_path(run.desk.home), "console:judge", read_only=True)
+    try:
+        for _ in range(TRIES):
+            ours, theirs, orphans, bare = await _both(run, client)
+            if ours == theirs and not orphans and not bare:
+                break
+            await asyncio.sleep(0.5)
+    finally:
+        await client.close()
+    apart = {symbol: (ours.get(symbol), theirs.get(symbol)) for symbol in ours | theirs}
+    apart = {symbol: pair for symbol, pair in apart.items() if pair[0] != pair[1]}
+    seen = f"{len(theirs)} positions, {len(apart)} differ {list(apart.items())[:3] or ''}"
+    page.promise("local equals exchange", seen, "0 differ", not apart)
+    page.promise("held have a resting stop", f"{len(bare)} without {sorted(bare)[:3] or ''}", "0", not bare)
+    page.promise("orders without a position", f"{len(orphans)} {sorted(orphans)[:3] or ''}", "0", not orphans)
+    health = run.recorder.health
+    page.promise(
+        "the desk says it agrees", "yes" if health is not None and health.reconciled else "no", "yes",
+        health is not None and health.reconciled,
+    )  # fmt: skip
+
+
+async def _both(run: Soak, client: PortClient) -> tuple[dict[str, Decimal], dict[str, Decimal], set[str], set[str]]:
+    """(our quantities, theirs, symbols with orders but no position, symbols held without a stop)."""
+    rows = await _rows(client)
+    ours: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        if not row.shadow:
+            ours[row.symbol] += Decimal(row.quantity) * (1 if row.side == "long" else -1)
+    theirs = await run.exchange.positions() or {}
+    covered = await run.exchange.covered(theirs) if theirs else set()
+    resting = [*(await run.exchange.ask("/fapi/v1/openOrders") or ()),
+               *(await run.exchange.ask("/fapi/v1/openAlgoOrders") or ())]  # fmt: skip
+    orphans = {str(row["symbol"]) for row in resting} - theirs.keys()
+    return (
+        {symbol: quantity for symbol, quantity in ours.items() if quantity},
+        theirs,
+        orphans,
+        theirs.keys() - (covered or set()),
+    )
+
+
+async def _rows(client: PortClient) -> tuple[PositionRow, ...]:
+    async for view in client.watch("positions"):
+        assert isinstance(view, PositionsView)
+        return view.rows
+    raise ConnectionError("the engine is gone")
+
+
+def _signals(run: Soak, page: Page) -> None:
+    wrong = {signal: states for signal, states in run.recorder.decided.items() if states not in ENDS}
+    twice = [signal for signal, times in run.recorder.closed.items() if times > 1]
+    page.promise(
+        "each signal ends once", f"{len(run.recorder.decided)} decided, {len(wrong)} more than once, "
+        f"{len(twice)} closed twice {list(wrong.items())[:2] or ''}", "0 more than once", not wrong and not twice,
+    )  # fmt: skip
+    with closing(_trading(run)) as database:
+        lost = database.execute(
+            "SELECT count(*) FROM signals WHERE status = 'pending' AND bar_ms < ?", (run.until_ms - 4 * 3_600_000,)
+        ).fetchone()[0]
+        taken = dict(database.execute("SELECT status, count(*) FROM signals GROUP BY status").fetchall())
+        unknown = database.execute(
+            "SELECT count(*) FROM intents WHERE state IN ('pending', 'unknown') AND created_ms < ?", (run.until_ms,)
+        ).fetchone()[0]
+    page.promise("signals left hanging", f"{lost}", "0", lost == 0)
+    page.promise("requests of unknown outcome", f"{unknown}", "0", unknown == 0)
+    page.figure("signals on record", counted(taken))
+
+
+def _trading(run: Soak) -> sqlite3.Connection:
+    file = next((run.desk.home / "sim").glob("*/trading.sqlite"))
+    return sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)
+
+
+def _bars(run: Soak, page: Page) -> None:
+    holes = run.desk.holes(run.since_ms, run.until_ms)
+    page.promise("bars lost", f"{sum(holes.values())} in {len(holes)} symbols", "0", not holes)
+    with run.desk.history() as database:
+        gaps = dict(database.execute("SELECT state, count(*) FROM gaps GROUP BY state").fetchall())
+    left = gaps.get("open", 0) + gaps.get("queued", 0)
+    page.promise("holes left", f"{left} ({counted(gaps)})", "0", left == 0)
+    cycles = [one for one in run.desk.events("strategies") if one.get("event") == "cycle"]
+    cycles = [one for one in cycles if run.since_ms <= one["close_ms"] <= run.until_ms]
+    first: dict[int, int] = {}
+    for one in cycles:
+        first[one["close_ms"]] = max(first.get(one["close_ms"], 0), int(one["symbols"]))
+    missed = [one for one in run.desk.events("market") if one.get("event") == "bars_missed"]
+    late = sum(int(one["symbols"]) for one in missed)
+    full = sum(1 for count in first.values() if count >= run.options.symbols)
+    page.figure("closes", f"{len(first)}, {full} with all symbols at once; {late} bars late in {len(missed)} closes")
+    page.figure("a close, wall", percentiles([float(one["wall_ms"]) for one in cycles]))
+
+
+def _machine(run: Soak, page: Page) -> None:
+    memory = [(hours, mib) for hours, mib, _ in run.meter.rows]
+    files = [(hours, float(count)) for hours, _, count in run.meter.rows]
+    per_hour, start = slope(memory), memory[len(memory) // 2][1]
+    grown_pct = per_hour * 24 / start * 100
+    seen = f"{memory[0][1]:.0f} → {start:.0f} → {memory[-1][1]:.0f} MiB, {per_hour:+.2f} MiB/h"
+    if run.options.hours >= SHORT_H:
+        page.promise("memory", seen, f"≤ {GROWTH_PCT_A_DAY:g} % a day", grown_pct <= GROWTH_PCT_A_DAY)
+    else:
+        page.figure("memory", seen)
+    middle = files[len(files) // 2][1]
+    most = max(count for _, count in files[len(files) // 2 :])
+    page.promise(
+        "open files", f"{files[0][1]:.0f} → {middle:.0f} → {files[-1][1]:.0f}, {slope(files):+.2f} an hour",
+        f"≤ {FILES_MORE} more in the second half", most <= middle + FILES_MORE,
+    )  # fmt: skip
+
+
+def _figures(run: Soak, page: Page) -> None:
+    page.figure("loop lag, most in 10 s", percentiles(run.recorder.lag_ms))
+    page.figure("approval to answer", percentiles(run.approver.answers_ms))
+    page.figure("faults", f"{run.trouble.begun.total()}: {counted(run.trouble.begun)}")
+    page.figure("asked of the desk", counted(run.approver.asked))
+    page.figure("told by the desk", counted(run.recorder.kinds))
+    screens = [f"attached {one.attached} times, {one.views.total()} views" for one in run.screens]
+    page.figure("screens", "; ".join(screens))
+    sent = len(run.chatter.api.sent)
+    page.figure("chat", f"{run.chatter.written} written, {sent} messages, {len(run.chatter.api.edits)} edits")
+    page.figure("machine", f"{run.wall_s:.0f} s wall, {run.cpu_share:.0%} of a core for the engine")
