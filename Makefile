@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo run test check lint types contracts format bench peers chaos fidelity mutants docs dist audit lock clean
+.PHONY: demo run test check lint types contracts format bench soak peers chaos fidelity mutants docs dist audit lock clean
 
 demo: $(VENV)/.app
 	@$(BIN)/perpdeck demo
