@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from console.story import tell_story
 from engine.build import build_engine
 from engine.embedded import ExchangeDidNotStart
 from engine.embedded import stop as stop_exchange
+from engine.exchange.signing import KeyUnusable
 from engine.port.address import EngineLock
 from engine.port.commands import Done, Query
 
@@ -112,6 +114,8 @@ async def _built(loaded: Loaded, home: Path, *, record: bool) -> Engine:
         engine = await build_engine(loaded, home, record=record)
     except ExchangeDidNotStart as error:
         raise CommandFailed(Exit.EXCHANGE, str(error), name="exchange_did_not_start") from error
+    except KeyUnusable as error:
+        raise CommandFailed(Exit.SECRET, str(error), name="key_unusable", hint="perpdeck doctor --online") from error
     add_telegram(engine, loaded)
     return engine
 
@@ -144,6 +148,7 @@ async def _summarise(engine: Engine, as_json: bool) -> None:
 
 @contextlib.contextmanager
 def _locked(home: Path) -> Iterator[None]:
+    _leave_no_core()
     lock = EngineLock(home)
     holder = lock.take()
     if holder is not None:
@@ -155,3 +160,9 @@ def _locked(home: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _leave_no_core() -> None:
+    """A crash leaves no image of the memory behind: the keys are in it."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -39,6 +39,7 @@ from engine.embedded import start_or_adopt
 from engine.exchange.archive_files import ArchiveFiles
 from engine.exchange.client import ExchangeClient
 from engine.exchange.instance import instance_name
+from engine.exchange.key_rights import refuse_withdrawals
 from engine.exchange.transport import AiohttpTransport
 from engine.exchange.venue import Venue, venue_for
 from engine.log import open_logs
@@ -94,6 +95,8 @@ async def build_engine(loaded: Loaded, home: Path, *, record: bool = False) -> E
     secrets_values = tuple(getattr(loaded.secrets, name) for name in Secrets.__struct_fields__)
     open_logs(home / "logs", settings.log.level, settings.log.keep_days, clock, secrets_values)
     venue, secrets, instance, control = await _venue(settings, loaded.secrets, home)
+    if venue.name == "live" and not await refuse_withdrawals(secrets, venue, clock):
+        log.warning("key_rights_unknown", hint="see on the exchange that the key may not withdraw")
     trading_url, history_url = _urls(settings, home, instance)
     migrate(trading_url, "trading")
     migrate(history_url, "history")

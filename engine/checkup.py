@@ -19,18 +19,17 @@ from config.schema import Secrets, Settings
 from engine.clock import Clock, SystemClock
 from engine.errors import BadPayload, ClockSkew, ExchangeError, OutcomeUnknown, Rejected
 from engine.exchange.client import ExchangeClient
+from engine.exchange.key_rights import read_rights
 from engine.exchange.orders import ConditionalRequest
 from engine.exchange.refusals import REGION_REFUSED
-from engine.exchange.signing import KeyUnusable, signed_query, signer_from
-from engine.exchange.transport import AiohttpTransport, HttpAnswer, SocketClosed, WebsocketsTransport
+from engine.exchange.signing import KeyUnusable
+from engine.exchange.transport import SocketClosed, WebsocketsTransport
 from engine.exchange.venue import MARKET, PUBLIC, Venue
 
 T = TypeVar("T")
 
 HEARD_WITHIN_S = 10.0
 SKEW_WARN_MS = 500.0
-SPOT = "https://api.binance.com"
-RIGHTS = "/sapi/v1/account/apiRestrictions"
 CANARY_SYMBOL = "BTCUSDT"
 CANARY_SHARE = Decimal("0.8")  # of the mark: a selling stop there does not strike
 STREAMS = {PUBLIC: "btcusdt@bookTicker", MARKET: "btcusdt@markPrice@1s"}
@@ -53,14 +52,6 @@ class Finding(msgspec.Struct, frozen=True):
     area: str = "machine"  # machine | key | exchange
 
 
-class Rights(msgspec.Struct, frozen=True, rename="camel"):
-    """What the exchange lets a key do."""
-
-    enable_withdrawals: bool = False
-    enable_futures: bool = False
-    ip_restrict: bool = False
-
-
 class Checkup:
     """The questions to one venue, in the order in which an answer makes the next one worth asking."""
 
@@ -70,7 +61,7 @@ class Checkup:
         """`spot` is where the rights of a key are asked for; the exchange itself where it is a served one."""
         self._settings, self._secrets, self._venue = settings, secrets, venue
         self._clock = clock or SystemClock()
-        self._spot = spot or (SPOT if venue.name == "live" and not venue.loopback else venue.rest)
+        self._spot = spot
         self._found: list[Finding] = []
 
     async def run(self, canary: bool = False) -> list[Finding]:
@@ -171,11 +162,7 @@ class Checkup:
 
     async def _rights(self) -> None:
         """Withdrawal is a right a trading key must not have; only the spot side of the exchange tells."""
-        answer = await self._ask_rights()
-        try:
-            rights = msgspec.json.decode(answer.body, type=Rights) if answer and answer.status == 200 else None
-        except msgspec.DecodeError:
-            rights = None
+        rights = await read_rights(self._secrets, self._venue, self._clock, self._spot)
         if rights is None:
             self._skip("the rights of the key are not told here; see that withdrawal is off", "withdrawals")
             return
@@ -188,20 +175,6 @@ class Checkup:
             self._say("futures right", Mark.BAD, "the key may not trade futures", "allow futures for the key", "key")
         if not rights.ip_restrict:
             self._say("addresses", Mark.WARN, "the key works from anywhere", "give the key a list of addresses", "key")
-
-    async def _ask_rights(self) -> HttpAnswer | None:
-        signer = signer_from(self._secrets)
-        if signer is None:
-            return None
-        transport = AiohttpTransport(self._settings.exchange.connect_timeout_s, proxied=not self._venue.loopback)
-        query = signed_query({"timestamp": str(self._clock.now_ms()), "recvWindow": "5000"}, signer)
-        head = {"X-MBX-APIKEY": signer.api_key}
-        try:
-            return await transport.request("GET", f"{self._spot}{RIGHTS}?{query}", head, 5.0)
-        except ExchangeError:
-            return None
-        finally:
-            await transport.close()
 
     async def _modes(self, client: ExchangeClient) -> None:
         config = await self._read("position mode", client.gateway.account_config)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +20,14 @@ from console.telegram.commands import ALIASES, COMMANDS
 from console.telegram.markup import plain_text
 from console.telegram.mutes import EVENT_TYPES
 from console.telegram.quiet import HUSH
-from tests.support.bot_api import BotApi
+from tests.support.bot_api import TOKEN, BotApi
+from tests.support.hearing import Hearing
 from tests.support.pocket_desk import OPERATOR, READER, PocketDesk
 
 pytestmark = [pytest.mark.walk, pytest.mark.timeout(180)]
 
 Expected = Callable[[PocketDesk], list[str]]
+KEYS = {"PERPDECK_API_KEY": "Kk3y" * 16, "PERPDECK_API_SECRET": "S3cr" * 16}
 FAST, SLOW, HELD = 600.0, 60.0, 0.0
 
 
@@ -98,10 +102,16 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def hearing(tmp_path_factory: pytest.TempPathFactory) -> Hearing:
+    return Hearing(tmp_path_factory.mktemp("heard"))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, hearing: Hearing) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("pocket")
-    (folder / "often.py").write_text(MORE)
-    with PocketDesk(folder, PERPDECK__USER_STRATEGIES=f"[{folder / 'often.py'}]") as desk:
+    (folder / "once.py").write_text(MORE)
+    own = {"PERPDECK__USER_STRATEGIES": f"[{folder / 'once.py'}]"}
+    with PocketDesk(folder, **own, **hearing.environment, **KEYS) as desk:
         yield Story(desk)
 
 
@@ -441,3 +451,53 @@ def test_revoked_phone_and_strangers_are_nobody(story: Story) -> None:
     desk.home.wait("a stranger is counted", lambda: "1 strangers" in desk.query("status")["telegram"], 10)
     assert desk.phone(lambda api: len(api.texts(77))) == silent
     assert desk.query("vitals")["desk"] == "running"
+
+
+# -- what must not be said ---------------------------------------------------------------------------------------------
+
+
+def test_nothing_that_was_written_or_said_holds_a_secret(story: Story) -> None:
+    desk = story.desk
+    exchange = desk.home.exchange
+    assert exchange is not None
+    secrets = {*KEYS.values(), exchange["api_secret"], TOKEN}
+    said = {
+        "phone": "\n".join(desk.phone(lambda api: api.texts())),
+        "report.html": _report_page(desk),
+        **{" ".join(words): _said(desk, *words) for words in OUTPUTS},
+        **{f"/proc/{pid}/cmdline": Path(f"/proc/{pid}/cmdline").read_text() for pid in desk.home.pids()},
+    }
+    assert [(where, secret[:4]) for where, text in said.items() for secret in secrets if secret in text] == []
+    kept = [file for file in desk.home.folder.rglob("*") if file.is_file() and file.name != "exchange.json"]
+    assert {"engine.log", "trading.sqlite"} <= {file.name for file in kept}
+    leaks = [str(file) for file in kept for secret in secrets if secret.encode() in file.read_bytes()]
+    assert leaks == []
+    assert (desk.home.folder / "exchange.json").stat().st_mode & 0o077 == 0, "keys are their owner's alone"
+
+
+OUTPUTS = (
+    ("status",), ("config", "show"), ("config", "show", "--json"), ("limits",), ("audit", "tail"), ("doctor",),
+    ("signals", "list", "--json"), ("orders", "--json"), ("telegram", "test"), ("report", "day"),
+)  # fmt: skip
+
+
+def _said(desk: PocketDesk, *words: str) -> str:
+    done = desk.home.run(*words)
+    assert done.stdout, (words, done.stderr)
+    return done.stdout + done.stderr
+
+
+def _report_page(desk: PocketDesk) -> str:
+    file = desk.home.folder / "report.html"
+    desk.home.run("report", "day", "--html", str(file))
+    return file.read_text()
+
+
+def test_crash_of_the_engine_leaves_no_image_of_its_memory(story: Story) -> None:
+    limits = Path(f"/proc/{story.desk.home.engine_pid}/limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits)
+
+
+def test_whole_story_called_nobody_outside_of_this_machine(story: Story, hearing: Hearing) -> None:
+    assert hearing.hosts() == set()
+    assert hearing.count() > 10
