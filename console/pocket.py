@@ -93,6 +93,7 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
     from console.telegram.guests import Guests
 
     guests: list[Guests] = []
+    first_seen: list[int] = []
 
     async def shelf(key: str) -> tuple[bytes, Callable[[bytes], None]]:
         """What was kept under a key, and how to keep a new value."""
@@ -106,9 +107,11 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
     async def run() -> None:
         people = Guests(settings.operators, settings.readers, *await shelf(GUESTS_KEY), parts.clock.now_ms)
         guests[:] = [people]
+        # A start that fails begins anew; what was told meanwhile is not to be lost.
+        first_seen[:] = first_seen or [parts.notices.last_seq]
         options = BotOptions(
             loaded.secrets.telegram_token, settings.api_url, loaded.settings.account.name, frozenset(settings.muted),
-            settings.quiet_hours, parts.notices.last_seq, wall_ms, Shelf(*await shelf(CARDS_KEY)),
+            settings.quiet_hours, first_seen[0], wall_ms, Shelf(*await shelf(CARDS_KEY)),
             Shelf(*await shelf(MUTES_KEY)), Shelf(*await shelf(OFFSET_KEY)),
         )  # fmt: skip
 

@@ -7,7 +7,6 @@ nobody from stopping the desk; a fault in one answer ends that answer and nothin
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -25,9 +24,6 @@ from console.telegram.outbox import Outbox
 from console.telegram.wire import PollRequest
 from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice
-
-# The library's coming way to say how long to wait; without it every hint is a deprecation warning.
-os.environ.setdefault("PTB_TIMEDELTA", "1")
 
 POLL_S = 20
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -15,6 +16,9 @@ from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from console.telegram.markup import parts, plain_text
 from console.telegram.outbox import PER_MINUTE, SAFETY, TRADE, Message, Outbox, retry_after_ms
+
+# The library's coming way to say how long to wait; without it every hint is a deprecation warning.
+os.environ.setdefault("PTB_TIMEDELTA", "1")
 
 SEND_EVERY_S = 0.3
 AT_ONCE = 60
@@ -50,6 +54,7 @@ class Courier:
         self._mono_s = mono_s
         self._now_ms = now_ms
         self._sent_s: dict[int, list[float]] = {}
+        self._shut_until_ms: dict[int, int] = {}
 
     async def run(self, bot: telegram.Bot) -> None:
         """Send what is due until cancelled."""
@@ -61,6 +66,8 @@ class Courier:
 
     def _may_send(self, message: Message) -> bool:
         """Whether the chat has room this minute; the last of it is kept for trades, the very last for alarms."""
+        if self._now_ms() < self._shut_until_ms.get(message.chat, 0):
+            return False
         sent = [at for at in self._sent_s.get(message.chat, []) if self._mono_s() - at < 60]
         self._sent_s[message.chat] = sent
         kept = 0 if message.priority >= SAFETY else KEPT_FOR_SAFETY
@@ -75,8 +82,9 @@ class Courier:
         try:
             message_id = await self._transmit(bot, message)
         except RetryAfter as error:
-            wait_ms = round(_seconds(error.retry_after) * 1000)
-            await self._outbox.retry(message, message.attempts + 1, self._now_ms() + wait_ms)
+            # The server names the chat, not the message: nothing goes there before the time it gave.
+            self._shut_until_ms[message.chat] = self._now_ms() + round(_seconds(error.retry_after) * 1000)
+            await self._outbox.retry(message, message.attempts + 1, self._shut_until_ms[message.chat])
         except BadRequest:
             # The chat refuses this very text; nothing would come of sending it again.
             await self._outbox.sent(message, self._now_ms(), 0)

@@ -20,6 +20,7 @@ from console.telegram.commands import ALIASES, COMMANDS
 from console.telegram.markup import plain_text
 from console.telegram.mutes import EVENT_TYPES
 from console.telegram.quiet import HUSH
+from engine.port.commands import Done, Pause
 from tests.support.bot_api import TOKEN, BotApi
 from tests.support.hearing import Hearing
 from tests.support.pocket_desk import OPERATOR, READER, PocketDesk
@@ -501,3 +502,16 @@ def test_crash_of_the_engine_leaves_no_image_of_its_memory(story: Story) -> None
 def test_whole_story_called_nobody_outside_of_this_machine(story: Story, hearing: Hearing) -> None:
     assert hearing.hosts() == set()
     assert hearing.count() > 10
+
+
+def test_death_of_the_bot_is_shown_and_not_felt(story: Story) -> None:
+    desk = story.desk
+    desk.phone(lambda api: setattr(api, "down", True))
+    desk.phone(lambda api: setattr(api, "polling", False))
+    desk.home.wait(
+        "the bot is missed", lambda: desk.query("status")["telegram"] == "another instance polls this bot", 10
+    )
+    assert desk.query("status")["state"] == "RUNNING"
+    assert isinstance(desk.submit(Pause(id="without-a-phone", actor="test")), Done)
+    assert desk.query("vitals")["desk"] == "paused"
+    assert desk.home.json("stop")["state"] == "STOPPED"

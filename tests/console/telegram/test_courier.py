@@ -12,7 +12,7 @@ import telegram
 
 from console.telegram.courier import Courier, quiet_at
 from console.telegram.outbox import INFO, SAFETY, TRADE, Message
-from tests.support.bot_api import TOKEN, BotApi
+from tests.support.bot_api import TOKEN, BotApi, too_many
 from tests.support.memory_outbox import MemoryOutbox
 
 HOUR_MS = 3_600_000
@@ -37,11 +37,13 @@ def test_quiet_hours_may_cross_midnight(hours: str, hour: int, quiet: bool) -> N
 
 
 @asynccontextmanager
-async def carrying(outbox: MemoryOutbox, now_ms: Callable[[], int], hours: str = "") -> AsyncIterator[BotApi]:
+async def carrying(
+    outbox: MemoryOutbox, now_ms: Callable[[], int], hours: str = "", mono_s: Callable[[], float] = time.monotonic
+) -> AsyncIterator[BotApi]:
     api = BotApi()
     await api.start()
     async with telegram.Bot(TOKEN, base_url=api.url) as bot:
-        running = asyncio.create_task(Courier(outbox, time.monotonic, now_ms, hours).run(bot))
+        running = asyncio.create_task(Courier(outbox, mono_s, now_ms, hours).run(bot))
         try:
             yield api
         finally:
@@ -85,3 +87,44 @@ async def test_an_hour_without_a_link_loses_and_doubles_nothing() -> None:
         now[0] += HOUR_MS
         await asyncio.sleep(0.7)
         assert len(api.sent) == 6
+
+
+async def test_recovery_keeps_the_order_and_the_limit_with_room_for_alarms() -> None:
+    outbox = MemoryOutbox()
+    mono, now = [1000.0], [NOON_MS]
+    for n in range(25):
+        await outbox.add(Message(f"i{n:02d}", 1, f"info {n:02d}", INFO))
+    for n in range(4):
+        await outbox.add(Message(f"t{n}", 1, f"trade {n}", TRADE))
+    await outbox.add(Message("s0", 1, "safety 0", SAFETY))
+    async with carrying(outbox, lambda: now[0], mono_s=lambda: mono[0]) as api:
+        await until(lambda: len(api.sent) == 14)
+        await outbox.add(Message("s1", 1, "safety 1", SAFETY))
+        await outbox.add(Message("o", 2, "another chat", INFO))
+        await until(lambda: len(api.sent) == 16)
+        told = api.texts(1)
+        assert told[:5] == ["safety 0", *(f"trade {n}" for n in range(4))]
+        assert told[5:14] == [f"info {n:02d}" for n in range(9)]
+        assert told[14] == "safety 1", "alarms have room where news has none left"
+        for count in (30, 32):
+            mono[0] += 61
+            now[0] += 61_000
+            await until(lambda count=count: len(api.sent) == count)
+        assert api.texts(1)[15:] == [f"info {n:02d}" for n in range(9, 25)]
+
+
+async def test_chat_that_asks_for_patience_gets_it_and_the_others_do_not_wait() -> None:
+    outbox = MemoryOutbox()
+    now = [NOON_MS]
+    for n in range(3):
+        await outbox.add(Message(f"a{n}", 1, f"first {n}", TRADE))
+    async with carrying(outbox, lambda: now[0]) as api:
+        api.trouble.append(too_many(30))
+        await until(lambda: bool(api.calls.count("sendMessage")))
+        await outbox.add(Message("b", 2, "other", INFO))
+        await until(lambda: api.texts(2) == ["other"])
+        assert api.texts(1) == []
+        assert api.calls.count("sendMessage") == 2, "the chat that asked was not asked again"
+        now[0] += 30_000
+        await until(lambda: len(api.texts(1)) == 3)
+        assert api.texts(1) == ["first 0", "first 1", "first 2"]
