@@ -21,7 +21,7 @@ from console.keymap import Keymap
 from console.lean import Shadow
 from console.navigate import Navigator
 from console.options import ConsoleOptions
-from console.panes.status import LinkState
+from console.panes.status import ENGINE_GONE, LinkState
 from console.rows import Row
 from console.screens.desk import DeskScreen
 from console.screens.dialog import Dialog
@@ -138,7 +138,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         if health is not None:
             for alert in self.alerts.health(health, self.feed.now_ms()):
                 self._raise(alert)
-        if (alert_ := self.alerts.condition("link", self.feed.state == "reconnecting", "engine gone")) is not None:
+        if (alert_ := self.alerts.condition("link", self.feed.state == "reconnecting", ENGINE_GONE)) is not None:
             self._raise(alert_)
         self._arrive()
         if self.desk.is_mounted and not isinstance(self.screen, Page):

@@ -247,11 +247,11 @@ def _start_and_show(call: Invocation, overrides: dict[str, Any], given: dict[str
     start = EngineStart(call.home, call.config, call.profile, overrides, bool(given.get("record")))
     process = spawn(start)
 
-    async def open_port() -> PortClient:
+    async def first() -> PortClient:
         return await wait_ready(call.home, process, screen_actor(), bool(given.get("read_only")))
 
     try:
-        return _screen(call, given, open_port, demo=demo)
+        return _screen(call, given, first, demo=demo)
     except EngineDidNotStart as error:
         raise CommandFailed(
             error.code or Exit.ERROR, str(error), name="engine_did_not_start", where=str(call.home / "logs")
@@ -259,23 +259,24 @@ def _start_and_show(call: Invocation, overrides: dict[str, Any], given: dict[str
 
 
 def _show(call: Invocation, given: dict[str, Any], *, demo: bool) -> int:
-    async def open_port() -> PortClient:
-        return await PortClient.connect(socket_path(call.home), screen_actor(), bool(given.get("read_only")))
-
-    return _screen(call, given, open_port, demo=demo)
+    return _screen(call, given, lambda: _attached(call, given), demo=demo)
 
 
-def _screen(
-    call: Invocation, given: dict[str, Any], open_port: Callable[[], Awaitable[PortClient]], *, demo: bool
-) -> int:
+async def _attached(call: Invocation, given: dict[str, Any]) -> PortClient:
+    """The port of whatever engine runs on this home now; raises ConnectionError when none does."""
+    return await PortClient.connect(socket_path(call.home), screen_actor(), bool(given.get("read_only")))
+
+
+def _screen(call: Invocation, given: dict[str, Any], first: Callable[[], Awaitable[PortClient]], *, demo: bool) -> int:
+    """Show the desk at the port that `first` opens; a lost engine is looked for again, not started."""
     from console.app import PerpdeckApp
     from console.memory import SeatMemory
 
     memory = SeatMemory(call.home / "seat.json")
-    options = screen_choices(call, given, open_port, memory, demo=demo)
+    options = screen_choices(call, given, lambda: _attached(call, given), memory, demo=demo)
 
     async def go() -> None:
-        client = await open_port()
+        client = await first()
         try:
             await PerpdeckApp(client, options).run_async(mouse=False)
         finally:

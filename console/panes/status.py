@@ -11,6 +11,8 @@ from console.panes.canvas import Canvas
 from console.rows import Row, fit, spread, width_of
 from engine.port.views import HealthView
 
+ENGINE_GONE = "engine gone: positions keep their stops; perpdeck run brings it back"
+
 _LINK_ORDER = (("public", "pub"), ("market", "mkt"), ("private", "prv"), ("rest", "rest"))
 _LINK = {"ok": ("●", "good"), "late": ("◐", "warn"), "down": ("○", "danger")}
 _DESK_ROLE = {"running": "good", "paused": "warn strong", "reducing": "danger", "halted": "alarm"}
@@ -125,10 +127,12 @@ def line(health: HealthView | None, link: LinkState, now_ms: int, width: int) ->
     return full
 
 
-def banner(health: HealthView | None, width: int, demo: bool = False) -> Row | None:
-    """A second line, only while there is something to say: demo, history loading, why entries are held."""
+def banner(health: HealthView | None, link: LinkState, width: int, demo: bool = False) -> Row | None:
+    """A second line, only while there is something to say: engine gone, demo, history loading, why entries are held."""
     if health is None:
         return None
+    if link.state in ("gone", "reconnecting"):
+        return fit(((f" {ENGINE_GONE} ", "alarm"),), width)
     start: list[tuple[str, str]] = []
     if health.desk != "running" and health.desk_reason:
         start += [(f" {health.desk}: {health.desk_reason} ", "warn")]
@@ -151,6 +155,6 @@ class StatusLine(Canvas):
     def paint(self, health: HealthView | None, link: LinkState, now_ms: int) -> None:
         width = self.size.width
         rows = [line(health, link, now_ms, width)]
-        if self.size.height > 1 and (extra := banner(health, width, self.demo)) is not None:
+        if self.size.height > 1 and (extra := banner(health, link, width, self.demo)) is not None:
             rows.append(extra)
         self.draw(rows)

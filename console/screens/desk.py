@@ -147,7 +147,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         )
 
     def _set_banner(self) -> None:
-        wanted = banner(self.desk_app.feed.health, self.app.size.width, self.status.demo) is not None
+        link = self.desk_app.link_state()
+        wanted = banner(self.desk_app.feed.health, link, self.app.size.width, self.status.demo) is not None
         if wanted != self.place.banner:
             self.place.banner = wanted
             self.query_one(Deck).rearrange()

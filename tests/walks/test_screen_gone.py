@@ -71,6 +71,25 @@ def test_engine_keeps_its_beat_when_one_screen_is_killed_and_another_stops_readi
     home.wait("both processes gone", lambda: not home.pids(), 15)
 
 
+@pytest.mark.timeout(120)
+def test_screen_outlives_its_engine_says_the_way_out_and_goes_on_with_the_next_one(home: Home) -> None:
+    with Terminal([*PERPDECK, "demo"], 140, 40, home.environment) as screen:
+        screen.wait_for("RUNNING", 40)
+        engine = home.engine_pid
+        assert engine is not None
+        os.kill(engine, signal.SIGKILL)
+        screen.wait_for("reconnecting", 10)
+        screen.wait_for("engine gone: positions keep their stops; perpdeck run brings it back", 5)
+        time.sleep(2.0)
+        assert screen.running
+        home.start("run", "--venue", "sim", "--headless")
+        screen.wait_for("RUNNING", 40)
+        screen.wait_for(lambda lines: not any("reconnecting" in line for line in lines), 10)
+        screen.press("q")
+        home.wait("the screen left", lambda: not screen.running, 10)
+    assert home.json("stop")["state"] == "STOPPED"
+
+
 def _comes_back(stalled: PseudoTerminal) -> None:
     """Read again, the stalled screen paints the desk of now, and `q` leaves it."""
     until_s = time.monotonic() + 15

@@ -10,11 +10,14 @@ import pytest
 from console.cli import main
 from console.drills import Score, keep, read
 from engine.sim.faults import KINDS
+from engine.trading.executor import JOURNAL_POINTS
 
 
-def test_every_kind_of_trouble_is_a_drill(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_kind_of_trouble_and_every_point_of_a_crash_is_a_drill(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["drill", "list", "--json"]) == 0
-    assert {row["name"] for row in json.loads(capsys.readouterr().out)} == set(KINDS)
+    assert {row["name"] for row in json.loads(capsys.readouterr().out)} == {
+        *KINDS, *(f"crash:{point}" for point in JOURNAL_POINTS)
+    }  # fmt: skip
 
 
 def test_unknown_drill_is_refused_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
