@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from config.source import Layer, Problem, read_environment, read_flags, read_yaml, read_yaml_file
+from config.source import Layer, Problem, read_environment, read_flags
 
 DEFAULT_NAME = "default.yaml"
 
@@ -32,10 +32,15 @@ def layers_of(
     """
     own = home / "settings.yaml"
     paths = files or ((own,) if own.is_file() else ())
-    from_files = [read_yaml_file(path) for path in paths]
-    layers = [read_yaml(default_text(), DEFAULT_NAME), *from_files] if defaults else from_files
+    layers = list[Layer]()
+    if paths or defaults:
+        from config.document import read_yaml, read_yaml_file  # noqa: PLC0415 - a screen seldom has any to read
+
+        layers = [read_yaml_file(path) for path in paths]
     if profile is not None:
-        layers.append(_profile(profile, from_files))
+        layers.append(_profile(profile, layers))
+    if defaults:
+        layers.insert(0, read_yaml(default_text(), DEFAULT_NAME))
     return [*layers, read_environment(environment), read_flags(flags)]
 
 

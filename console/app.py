@@ -77,11 +77,14 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         """Run on this terminal, without mouse reporting."""
         self.run(mouse=False)
 
+    def get_default_screen(self) -> DeskScreen:
+        """The desk is the root: nothing lies under it."""
+        return self.desk
+
     def on_mount(self) -> None:
         file = getattr(self._driver, "_file", None)
         self.meter = file if isinstance(file, Metered) else None
         self.app_resume_signal.subscribe(self, lambda _: self.shadow.forget())
-        self.push_screen(self.desk)
         self.run_worker(self.feed.run(), name="feed", exit_on_error=True)
         self.run_worker(self._beat(), name="beat", exit_on_error=True)
 
@@ -99,7 +102,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
     # --- the beat -------------------------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
-        """Paint all when the governor says so; what is urgent, and only that, at once."""
+        """Paint all when the governor says so or something is seen for the first time; what is urgent at once."""
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
@@ -116,8 +119,8 @@ class PerpdeckApp(App[None], inherit_bindings=False):
                 self.govern()
                 due_s = loop.time() + self.governor.pause_s
             else:
-                self.paint(urgent=True)
-                await asyncio.sleep(0.02)
+                self.paint(urgent=not self.feed.fresh)
+                await asyncio.sleep(0.01)
 
     def paint(self, urgent: bool = False) -> None:
         """Draw every visible thing from the newest views, or only what cannot wait.
@@ -134,6 +137,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
             self._hung = False
             self.repaint_all()
         self.feed.changed.clear()
+        self.feed.fresh = self.feed.fresh and urgent
         health = self.feed.health
         if health is not None:
             for alert in self.alerts.health(health, self.feed.now_ms()):

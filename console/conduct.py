@@ -12,11 +12,9 @@ import msgspec
 from console import render
 from console.actions import BY_ID, Action, Danger, Situation
 from console.rows import Row, left, wrap
-from console.screens.block import BlockDialog
 from console.screens.confirm import Confirm, Grave
 from console.screens.dialog import Dialog
 from console.screens.find import Choose, Entry
-from console.screens.position import ClosePart, StopDialog
 from console.screens.ticket import TicketDialog
 from engine.port import commands as ask
 from engine.port.views import PositionsView
@@ -87,6 +85,8 @@ class Conduct:
         situation = self._situation()
         if self._make(BY_ID["block"]) is None:
             return
+        from console.screens.block import BlockDialog
+
         answer = await self._desk.app.push_screen_wait(BlockDialog(situation.symbol))
         if answer is None:
             return
@@ -152,6 +152,8 @@ class Conduct:
         command = self._make(BY_ID["close"])
         if not isinstance(command, ask.ClosePosition):
             return
+        from console.screens.position import ClosePart
+
         position_id = command.position_id
         row = self._desk.subject.position(position_id)
         symbol = row.symbol if row is not None else ""
@@ -166,6 +168,8 @@ class Conduct:
         command = self._make(BY_ID["stop"])
         if not isinstance(command, ask.MoveStop):
             return
+        from console.screens.position import StopDialog
+
         position_id = command.position_id
         row = self._desk.subject.position(position_id)
         symbol = row.symbol if row is not None else ""

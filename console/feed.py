@@ -28,7 +28,8 @@ class Feed:
     """The screen's picture of the engine.
 
     `state` is connecting, up, reconnecting or gone (lost, with nobody to bring it back). `changed` holds the topics
-    that got a new view since somebody cleared it; `stir` is set when one of them should not wait for the beat.
+    that got a new view since somebody cleared it; `stir` is set when one of them should not wait for the beat, and
+    `fresh` when a topic has a view that had none.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Feed:
         self.state = "connecting"
         self.changed: set[str] = set()
         self.stir = asyncio.Event()
+        self.fresh = False
         self.views: dict[str, AnyView] = {}
         self.on_notice: Callable[[AnyNotice], None] = lambda notice: None
         self.last_seq = 0
@@ -148,6 +150,9 @@ class Feed:
         if isinstance(view, HealthView) and view.speed != self._speed():
             # What has passed so far passed at the old speed.
             self._anchor = (float(max(self.now_ms(), view.as_of_ms)), now_s)
+        if topic not in self.views:
+            self.fresh = True
+            self.stir.set()
         self.views[topic] = view
         self._received_s[topic] = self._life_s = now_s
         self.changed.add(topic)

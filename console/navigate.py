@@ -1,4 +1,7 @@
-"""The ways to elsewhere: help, finder, palette, command bar, pages, and out. Nothing here trades."""
+"""The ways to elsewhere: help, finder, palette, command bar, pages, and out. Nothing here trades.
+
+Pages are imported when they are first opened: the desk is on the screen sooner.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,13 @@ from console import bar
 from console.actions import BY_ID, Action, Situation
 from console.away import digest_rows, missed
 from console.keymap import shown
-from console.screens.bar import CommandBar
-from console.screens.chart import ChartPage
-from console.screens.digest import Digest
 from console.screens.find import Entry, Finder
-from console.screens.help import Help
-from console.screens.history import HistoryPage
-from console.screens.log import LogPage
 from console.screens.page import Page
 from engine.port import commands as ask
 
 if TYPE_CHECKING:
     from console.app import PerpdeckApp
+    from console.screens.bar import CommandBar
 
 
 class Navigator:
@@ -42,6 +40,8 @@ class Navigator:
     # --- help, palette --------------------------------------------------------------------------------------------
 
     def act_help(self) -> None:
+        from console.screens.help import Help
+
         self._app.desk.toured_help = True
         self._app.push_screen(Help(self._place(), self._app.keymap, replay=self._app.is_replay()))
 
@@ -100,7 +100,7 @@ class Navigator:
 
     def _look_at(self, symbol: str) -> None:
         self._app.desk.subject.look_at(symbol)
-        if isinstance(self._app.screen, ChartPage):
+        if isinstance(self._app.screen, Page):
             self._app.screen.look_at(symbol)
 
     # --- command bar ----------------------------------------------------------------------------------------------
@@ -109,6 +109,8 @@ class Navigator:
         self._in_background(self._command())
 
     async def _command(self) -> None:
+        from console.screens.bar import CommandBar
+
         app = self._app
         names = [entry.id for entry in self._symbols]
         line_box = CommandBar(app.options.history, names)
@@ -132,7 +134,7 @@ class Navigator:
             self._act_anywhere(BY_ID[parsed.action], app.keymap.here(self._place()))
         elif parsed.focus:
             self._look_at(parsed.focus)
-            if parsed.chart and not isinstance(app.screen, ChartPage):
+            if parsed.chart and self._place() != "chart":
                 self.act_chart()
         elif parsed.mode:
             if parsed.mode != situation.mode:
@@ -150,6 +152,8 @@ class Navigator:
         self._app.push_screen(page)
 
     def act_chart(self) -> None:
+        from console.screens.chart import ChartPage
+
         symbol = self._app.desk.subject.symbol
         if symbol:
             self._open(ChartPage(self._app, symbol))
@@ -163,9 +167,13 @@ class Navigator:
         self.act_chart()
 
     def act_history(self) -> None:
+        from console.screens.history import HistoryPage
+
         self._open(HistoryPage(self._app))
 
     def act_log(self) -> None:
+        from console.screens.log import LogPage
+
         self._open(LogPage(self._app))
 
     def act_digest(self) -> None:
@@ -173,6 +181,8 @@ class Navigator:
 
     def show_digest(self, after: int, until_ms: int, *, always: bool = False) -> None:
         """What was told since notice `after`; nothing is shown when nothing happened, unless asked for."""
+        from console.screens.digest import Digest
+
         rows = digest_rows(missed(list(self._app.notices), after, until_ms), until_ms)
         if rows or always:
             self._app.push_screen(Digest(rows))

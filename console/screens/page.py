@@ -41,6 +41,9 @@ class Page(Screen[None], inherit_bindings=False):
     def desk_app(self) -> PerpdeckApp:
         return cast("PerpdeckApp", self.app)
 
+    def look_at(self, symbol: str) -> None:
+        """Another symbol was chosen: a page about one turns to it."""
+
     def heading(self) -> Row:
         """The page's own header line."""
         return ()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from config import ConfigError, Problem, SecretExposed, Settings, default_text, fingerprint, load
-from config.source import read_yaml
+from config.document import read_yaml
 from config.validate import build, schema_keys
 
 

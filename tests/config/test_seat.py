@@ -51,7 +51,8 @@ def test_mistake_elsewhere_does_not_keep_anybody_from_the_desk(tmp_path: Path) -
 def test_reading_it_imports_no_analysis(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from config.seat import load_console; "
-        f"load_console(home=Path({str(tmp_path)!r})); print([m for m in ('numpy', 'strategies') if m in sys.modules])"
+        f"load_console(home=Path({str(tmp_path)!r})); "
+        "print([m for m in ('numpy', 'strategies', 'yaml') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert done.stdout == "[]\n"
