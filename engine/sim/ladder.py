@@ -14,6 +14,7 @@ BID, ASK = 0, 1
 KEPT_RANKS = 1000
 TRIMMED_RANKS = 1150
 REBUILD_RANKS = 300
+LEANING_RANKS = 100  # a lean is full at the touch and fades out over so many levels
 FIRST_UPDATE = 9_876_000_000_000
 
 
@@ -112,7 +113,8 @@ class Ladder(Sides):
     """A book made up around a moving touch, with a recorded shape and rhythm.
 
     `mean_qty[rank]` and `gap[rank]` are steps and ticks at a distance of `rank` levels; `spreads`, `noise`, `ranks`
-    and `changes` are sorted samples to draw from.
+    and `changes` are sorted samples to draw from. `lean` in (-1, +1) makes bids heavier and asks lighter, or the other
+    way round: levels take it on as they change, so that the book follows over seconds.
     """
 
     def __init__(
@@ -124,17 +126,22 @@ class Ladder(Sides):
         ranks: Sequence[int],
         changes: Sequence[int],
         rng: Random,
+        lean: float = 0.0,
     ) -> None:
         super().__init__(FIRST_UPDATE + rng.randrange(10**9))
         self._mean_qty, self._gap, self._noise = mean_qty, gap, noise
         self._ranks, self._changes = ranks, changes
         self._rng = rng
+        self._lean = 0.0
+        self._leaning = (mean_qty, mean_qty)
+        self._lean_to(lean)
         for side in (BID, ASK):
             self._lay(side, touch[side], KEPT_RANKS)
         self.update_id += 1
 
-    def settle(self, touch: tuple[int, int]) -> None:
+    def settle(self, touch: tuple[int, int], lean: float = 0.0) -> None:
         """Move the touch, then let some levels change as they do all the time."""
+        self._lean_to(lean)
         for side in (BID, ASK):
             self._move(side, touch[side])
         changes = self.stir(self._changes[self._rng.randrange(len(self._changes))])
@@ -143,13 +150,13 @@ class Ladder(Sides):
     def stir(self, count: int) -> int:
         """Change some levels of the recorded depth below the touch; returns how many."""
         draw, keys, qty = self._rng.random, self._keys, self._qty
-        ranks, noise, mean, gap = self._ranks, self._noise, self._mean_qty, self._gap
+        ranks, noise, leaning, gap = self._ranks, self._noise, self._leaning, self._gap
         for _ in range(count):
             side = BID if draw() < 0.5 else ASK
             ladder = keys[side]
             rank = min(ranks[int(draw() * len(ranks))], len(ladder) - 1)
             price = _sign(side) * ladder[rank]
-            amount = max(1, int(mean[rank] * noise[int(draw() * len(noise))]))
+            amount = max(1, int(leaning[side][rank] * noise[int(draw() * len(noise))]))
             if rank == 0 or draw() < 0.6:
                 self.put(side, price, amount if amount != qty[side][price] else amount + 1)
             elif draw() < 0.5 and len(ladder) > KEPT_RANKS // 2:
@@ -172,7 +179,7 @@ class Ladder(Sides):
         nearest = keys[0] if keys else key + self._gap[0]
         rank, fresh = 0, key
         while fresh < nearest and rank < REBUILD_RANKS:
-            self.put(side, sign * fresh, self._amount(rank))
+            self.put(side, sign * fresh, self._amount(side, rank))
             fresh += self._gap[rank]
             rank += 1
         if len(keys) > TRIMMED_RANKS:
@@ -188,11 +195,23 @@ class Ladder(Sides):
             if sign * key <= 0:
                 return
             at = min(rank, KEPT_RANKS - 1)
-            self.put(side, sign * key, self._amount(at))
+            self.put(side, sign * key, self._amount(side, at))
             key += self._gap[at]
 
-    def _amount(self, rank: int) -> int:
-        return max(1, int(self._mean_qty[rank] * self._noise[int(self._rng.random() * len(self._noise))]))
+    def _lean_to(self, lean: float) -> None:
+        lean = round(lean, 2)
+        if lean != self._lean:
+            self._lean = lean
+            self._leaning = (_leaning(self._mean_qty, lean), _leaning(self._mean_qty, -lean))
+
+    def _amount(self, side: int, rank: int) -> int:
+        return max(1, int(self._leaning[side][rank] * self._noise[int(self._rng.random() * len(self._noise))]))
+
+
+def _leaning(mean_qty: Sequence[float], lean: float) -> list[float]:
+    near = min(LEANING_RANKS, len(mean_qty))
+    faded = [mean * (1.0 + lean * (1.0 - rank / near)) for rank, mean in enumerate(mean_qty[:near])]
+    return faded + list(mean_qty[near:])
 
 
 def _sign(side: int) -> int:

@@ -98,9 +98,10 @@ class Market:
             book = self._books[symbol] = maker.ladder(self._now_ms)
             self._settled[symbol] = (self.beat, maker.prices(self._now_ms))
         elif isinstance(book, Ladder):
-            prices = self._maker(symbol).prices(self._now_ms)
+            maker = self._maker(symbol)
+            prices = maker.prices(self._now_ms)
             if self._settled[symbol] != (self.beat, prices):  # what a taker took stays gone until then
-                book.settle(prices)
+                book.settle(prices, maker.lean(self._now_ms))
                 self._settled[symbol] = (self.beat, prices)
         return book
 

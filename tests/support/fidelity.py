@@ -63,7 +63,7 @@ class Stretch:
         bar = (from_ms - origin_ms) // BAR
         opened = open_market(contracts, recordings, "recorded", SEED, from_ms, bar)
         self.market = SmoothMarket(opened.lanes, SEED, from_ms)
-        self.bars = {symbol: _quarters(self.market.lanes[symbol], to_ms) for symbol in symbols}
+        self.bars = {symbol: quarters(self.market.lanes[symbol], to_ms) for symbol in symbols}
 
     def tick(self, symbol: str) -> float:
         return self.market.lanes[symbol].grid.tick_size
@@ -226,7 +226,7 @@ def _minute(at_ms: int) -> int:
     return at_ms // MINUTE_MS * MINUTE_MS
 
 
-def _quarters(lane: Lane, to_ms: int) -> Candles:
+def quarters(lane: Lane, to_ms: int) -> Candles:
     """All closed bars of a lane as the exchange serves them."""
     count = (to_ms - lane.origin_ms) // BAR
     bars, grid = lane.closed(0, count), lane.grid
