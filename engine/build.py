@@ -221,10 +221,9 @@ def _wired(
         for part in (panels, imbalance, analyst, feed, alerts.book):
             part.forget(symbol)
 
-    measured = Measured.read(home)
     pictures = Pictures(
         clock, books, feed, panels, pipeline, floor, verdicts, instruments, settings.strategies,
-        settings.books.show_levels, measured,
+        settings.books.show_levels, Measured.read(home),
     )  # fmt: skip
     summary = Summary(settings, clock, bus, client, coordinator, floor, pipeline, gauges, lag, supervisor)
     own = {one.name: one.tf for one in users}
@@ -244,7 +243,7 @@ def _wired(
     vitals = Vitals(clock, bus, client, coordinator, feed, pipeline, floor, gauges, journal, settings.strategies, own)
     answers.join(reports.table())
     answers.join(vitals.table())
-    answers.join(SignalCard(answers, reports, pictures, measured).table())
+    answers.join(SignalCard(answers, reports, pictures, settings).table())
     topics = _topics(clock, pictures, gauges)
     desk = Desk(clock, topics, notices, floor, answers, quotes, focus, ServedSpeed(control, clock).set, late.stop)
     server = PortServer(desk, socket_path(home))

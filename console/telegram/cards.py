@@ -26,7 +26,8 @@ def signal_card(signal: Value, now_ms: int) -> str:
         f"<b>{escape(signal['symbol'])}</b> {signal['side'].upper()} {name}{mode} · {signal['timeframe']}",
         f"score <b>{_num(signal['score'])}</b> · {_word(signal.get('regime'))} · bias {_word(signal.get('bias'))}",
         f"entry {signal['entry']} · stop {signal['stop']} ({_risk_pct(signal)}{stop_atr}{source})",
-        f"tp1 {signal['tp1']} ({reward_r(signal, 'tp1')}) · tp2 {signal['tp2']} ({reward_r(signal, 'tp2')})",
+        " · ".join([*(_tier(signal, index) for index in (0, 1)), "the rest trails"]),
+        *_ticket(signal.get("ticket")),
         f"zones: below {_zone(signal.get('zone_below'))} · above {_zone(signal.get('zone_above'))}",
         f"expires {_clock(signal['expires_ms'])} UTC, in {_span(signal['expires_ms'] - now_ms)}",
         f"measured: {escape(str(signal.get('measured', 'unmeasured')))}",
@@ -142,6 +143,21 @@ def reward_r(signal: Value, target: str) -> str:
     entry, stop, price = (float(signal.get(key) or 0) for key in ("entry", "stop", target))
     risk = entry - stop
     return f"{(price - entry) / risk:.2f}R" if risk and price else "?"
+
+
+def _tier(signal: Value, index: int) -> str:
+    name, shares = f"tp{index + 1}", signal.get("shares")
+    share = f", {shares[index]:.0%}" if shares else ""
+    return f"{name} {signal[name]} ({reward_r(signal, name)}{share})"
+
+
+def _ticket(ticket: Value | None) -> list[str]:
+    """What an approval would buy and risk, and why it would be refused at this moment."""
+    if ticket is None:
+        return []
+    worst = f"worst {-abs(ticket['worst_case_usdt']):.2f}"
+    line = f"size {ticket['quantity']} · risk {ticket['risk_usdt']:.2f} USDT, {ticket['risk_pct']:.2f} % · {worst}"
+    return [line, *(f"{GLYPHS['warn']} now refused: {escape(reason)}" for reason in ticket["refusals"])]
 
 
 def _points(signal: Value) -> list[str]:

@@ -1,24 +1,28 @@
-"""Everything one message about a signal holds: the signal, what its like have earned, and the zones on either side."""
+"""Everything one message about a signal holds: the signal, its tiers, its price, its like, and the zones beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from config import Settings
 from engine.desk.answers import Answers
-from engine.desk.measured import Measured
 from engine.desk.pictures import Pictures
 from engine.desk.reports import Reports
+from engine.port.views import Ticket
 
 
 class SignalCard:
-    """`card`: the shape of `signal` with `measured`, `zone_below` and `zone_above`, None where there is none."""
+    """Answers `card`: the shape of `signal` with `shares`, `ticket`, `measured`, `zone_below` and `zone_above`.
 
-    def __init__(self, answers: Answers, reports: Reports, pictures: Pictures, measured: Measured) -> None:
+    What is not there is None: a ticket needs a live book, and lives as long as the signal waits.
+    """
+
+    def __init__(self, answers: Answers, reports: Reports, pictures: Pictures, settings: Settings) -> None:
         self._answers = answers
         self._reports = reports
         self._pictures = pictures
-        self._measured = measured
+        self._exits = settings.exits
 
     def table(self) -> dict[str, Callable[[Mapping[str, str]], Any]]:
         """Name -> answer."""
@@ -26,13 +30,22 @@ class SignalCard:
 
     async def _card(self, args: Mapping[str, str]) -> dict[str, Any]:
         value = await self._answers.signal(args)
-        found = self._pictures.find(args.get("id", ""))
+        shown = self._pictures.breakdown({"signal_id": str(value["id"])})
         zones = (await self._reports.zones({"symbol": value["symbol"]}))["zones"]
         below, above = nearest(zones, float(value["entry"] or 0))
         return {
-            **value, "measured": self._measured.text(found[0]) if found is not None else "unmeasured",
-            "zone_below": below, "zone_above": above,
+            **value, "measured": shown.measured, "shares": [self._exits.tp1_share, self._exits.tp2_share],
+            "ticket": _priced(shown.ticket), "zone_below": below, "zone_above": above,
         }  # fmt: skip
+
+
+def _priced(ticket: Ticket | None) -> dict[str, Any] | None:
+    if ticket is None:
+        return None
+    return {
+        "quantity": ticket.quantity, "risk_usdt": ticket.risk_usdt, "risk_pct": ticket.risk_pct,
+        "worst_case_usdt": ticket.worst_case_usdt, "refusals": list(ticket.refusals),
+    }  # fmt: skip
 
 
 def nearest(zones: list[dict[str, Any]], price: float) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

@@ -223,11 +223,26 @@ async def test_day_is_told_once_at_five_past_midnight() -> None:
 
 def test_card_has_everything_a_decision_needs() -> None:
     zone = {"low": "1.0", "high": "1.05", "tf": "1h", "grade": "key"}
-    value = {**ANSWERS["card"], "variant": "base", "bias": "LONG", "stop_atr": 1.25, "zone_below": zone}  # type: ignore[dict-item]
+    value = {
+        **ANSWERS["card"],
+        "variant": "base",
+        "bias": "LONG",
+        "stop_atr": 1.25,
+        "zone_below": zone,
+        "shares": [0.3, 0.4],
+        "ticket": {
+            "quantity": "41.5",
+            "risk_usdt": 50.0,
+            "risk_pct": 0.5,
+            "worst_case_usdt": 50.35,
+            "refusals": ["wide: spread 12 > 10 bp"],
+        },
+    }  # type: ignore[dict-item]
     text = signal_card(value, 0)
     for part in (
         "币安人生USDT", "LONG action_price/base SCALP · 15m", "score <b>4.00</b>", "TREND · bias LONG", "entry 1.2",
-        "stop 1.1 (8.33 %, 1.25 ATR, initiator)", "tp1 1.3 (1.00R)", "tp2 1.35 (1.50R)",
+        "stop 1.1 (8.33 %, 1.25 ATR, initiator)", "tp1 1.3 (1.00R, 30%) · tp2 1.35 (1.50R, 40%) · the rest trails",
+        "size 41.5 · risk 50.00 USDT, 0.50 % · worst -50.35", "▲ now refused: wide: spread 12 &gt; 10 bp",
         "below 1.0 to 1.05 (1h key) · above none", "in 15:00", "unmeasured", "confirm_depth", "+1.0",
     ):  # fmt: skip
         assert part in text, part
