@@ -54,7 +54,7 @@ peers: | $(UV)
 soak: HOURS ?= 24
 soak: SYMBOLS ?= 600
 soak: SEED ?= 1
-soak: SPEED ?= 240
+soak: SPEED ?= 150
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak.run --hours $(HOURS) --symbols $(SYMBOLS) --seed $(SEED) --speed $(SPEED)
 

@@ -42,9 +42,9 @@ class Page:
         verdict = "all held" if not self.missed else f"{self.missed} of {len(self.promises)} MISSED"
         lines = [self.title, "=" * len(self.title), "", f"{len(self.promises)} promises: {verdict}", ""]
         lines += [
-            f"{'ok' if one.holds else 'MISSED':<7}{one.name:<34}{one.seen:<48}{one.wanted}" for one in self.promises
+            f"{'ok' if one.holds else 'MISSED':<7}{one.name:<29}{one.seen:<52}{one.wanted}" for one in self.promises
         ]
-        return "\n".join([*lines, "", *(f"{name:<34}{seen}" for name, seen in self.figures), ""])
+        return "\n".join([*lines, "", *(f"{name:<36}{seen}" for name, seen in self.figures), ""])
 
     def write(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A long time of trading with trouble: `python -m tests.soak.run --hours 24 --symbols 600 --seed 1 --speed 240`.
+"""A long time of trading with trouble: `python -m tests.soak.run --hours 24 --symbols 600 --seed 1 --speed 150`.
 
 A served exchange, an engine on it, one who approves at random, two screens that attach and leave, a chat, and faults
 every few minutes. At the end trouble stops, the last close is given its time, and every promise is looked at. The page
@@ -52,7 +52,7 @@ class SoakOptions:
     hours: float = 24.0
     symbols: int = 600
     seed: int = 1
-    speed: float = 240.0
+    speed: float = 150.0
     fault_s: float = 4.0
     tail_speed: float = 20.0
     folder: Path = Path("build")
@@ -96,7 +96,8 @@ async def _run(options: SoakOptions, desk: ServedDesk) -> Page:
         desk.home.mkdir(parents=True)
         (desk.home / "settings.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
         desk.start(PERPDECK_TELEGRAM_TOKEN=TOKEN)
-        await asyncio.to_thread(desk.logged, "load_done", 900)
+        done = await asyncio.to_thread(desk.logged, "load_done", 900)
+        print(f"  {done['symbols']} symbols live after {done['minutes']:.1f} min", flush=True)
         names = [str(symbol) for symbol in desk.ready["symbols"]]
         socket = socket_path(desk.home)
         exchange = Exchange(desk.ready)
