@@ -62,8 +62,11 @@ soak: $(VENV)/.dev
 chaos: export CHAOS_SEEDS ?= 200
 chaos: export FRAMES ?= 100000
 chaos: export CRASH_POINTS ?= all
+chaos: export KEYS ?= 10000
+chaos: export RESIZES ?= 1000
+chaos: export SLOW_S ?= 20
 chaos: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 tests/chaos tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py \
+	$(BIN)/python -m pytest -n 2 tests/chaos tests/console/test_rough_terminal.py tests/engine/trading/test_chaos.py tests/engine/exchange/test_mutated_frames.py \
 		tests/walks/test_killed.py
 
 # A month of three symbols through the laboratory and through the desk on the exchange; four minutes, recordings needed.

@@ -84,7 +84,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         file = getattr(self._driver, "_file", None)
         self.meter = file if isinstance(file, Metered) else None
-        self.app_resume_signal.subscribe(self, lambda _: self.shadow.forget())
+        self.app_resume_signal.subscribe(self, lambda _: self.repaint_all())
         self.run_worker(self.feed.run(), name="feed", exit_on_error=True)
         self.run_worker(self._beat(), name="beat", exit_on_error=True)
 

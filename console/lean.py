@@ -29,7 +29,7 @@ class Shadow:
 
     def forget(self) -> None:
         """The terminal may show anything now: the next full update writes all of it."""
-        self.fit(0, 0)
+        self._chars, self._styles = [], []
 
     def fit(self, width: int, height: int) -> None:
         """The terminal has this size; another one than before shows nothing that is known."""

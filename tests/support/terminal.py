@@ -161,13 +161,13 @@ class PseudoTerminal:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._ended = False
 
-    def read(self, timeout_s: float) -> bytes:
+    def read(self, timeout_s: float, most: int = 65_536) -> bytes:
         """What the program wrote, as far as it is there within the time; empty when nothing came."""
         ready, _, _ = select.select([self.master], [], [], timeout_s)
         if not ready:
             return b""
         try:
-            return os.read(self.master, 65_536)
+            return os.read(self.master, most)
         except OSError:  # the other end is closed
             return b""
 
