@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,8 @@ LOAD_SPEED = 40.0
 SETTLED_S = 60.0
 SETTINGS = {
     "mode": "approve",
+    # All that the tape holds; asking for more would only make the start longer.
+    "history": {"days_15m": 36, "days_1h": 36, "days_4h": 36, "days_1d": 36},
     # Random approvals lose money; the run must not end with the day's loss.
     "risk": {
         "risk_pct": 0.2, "scalp_risk_pct": 0.2, "max_open": 20, "max_same_side": 15, "max_open_risk_pct": 20,
@@ -180,7 +183,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SoakOptions.seed)
     parser.add_argument("--speed", type=float, default=SoakOptions.speed)
     parser.add_argument("--fault-s", type=float, default=SoakOptions.fault_s, help="wall seconds between two faults")
-    page = soak(SoakOptions(**vars(parser.parse_args(argv))))
+    given = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # both processes end with this one
+    page = soak(SoakOptions(**vars(given)))
     print(page.text)
     return page.missed
 
