@@ -37,7 +37,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Figures of this machine; the ratios beside them say how much is ours. `tests.bench.breadth` takes half an hour.
+# Figures of this machine; the ratios beside them say how much is ours. `tests.bench.breadth` takes a quarter of an hour.
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.bench_features
 	$(BIN)/python -m tests.bench.bench_close
