@@ -34,7 +34,7 @@ from tests.support.served_desk import ServedDesk
 
 BAR_MS, HOUR_MS = 900_000, 3_600_000
 REPAIR_MS = 300_000  # holes are looked for three minutes after a close
-LOAD_SPEED = 40.0
+LOAD_SPEED = 20.0
 SETTLED_S = 60.0
 SETTINGS = {
     "mode": "approve",
