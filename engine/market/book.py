@@ -1,7 +1,7 @@
-"""One order book in integer ticks: best price, depth walk and imbalance without sorting on update.
+"""One order book: best price, depth walk and imbalance without sorting on update.
 
-A side is a dict of tick -> quantity and a bisected list of its keys with the best at the end, so that an update near
-the top moves little memory and the top twenty are a slice.
+A side is a dict of its levels and a bisected list of its keys with the best at the end, so that an update near the top
+moves little memory and the top twenty are a slice.
 """
 
 from __future__ import annotations
@@ -38,62 +38,75 @@ class Walk:
 
 
 class BookSide:
-    """One side of a book; keys are `sign * tick`, ascending, so the best is always the last."""
+    """One side of a book; keys are `sign * price`, ascending, so the best is always the last.
 
-    __slots__ = ("_keys", "_per_unit", "_quantities", "_sign", "_tick")
+    A price is known by the double its text stands for, which is the same each time; whether it lies on the grid is
+    looked at when it is new. Levels are kept as they came, so the top is read without arithmetic.
+    """
+
+    __slots__ = ("_keys", "_levels", "_sign", "_tick")
 
     def __init__(self, tick: float, sign: int) -> None:
         self._tick = tick
         self._sign = sign
-        whole = round(1.0 / tick)
-        # Dividing by a whole number gives the double nearest to the printed price; multiplying by the tick may not.
-        self._per_unit = whole if abs(whole * tick - 1.0) < 1e-9 else 0
-        self._quantities: dict[int, float] = {}
-        self._keys: list[int] = []
+        self._levels: dict[float, Level] = {}
+        self._keys: list[float] = []
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def clear(self) -> None:
-        self._quantities.clear()
+        self._levels.clear()
         self._keys.clear()
 
     def load(self, levels: Iterable[Level]) -> None:
-        """Replace the side by a snapshot."""
-        self._quantities = {self._key(price): quantity for price, quantity in levels if 0.0 < quantity < inf}
-        self._keys = sorted(self._quantities)
+        """Replace the side by a snapshot. Raises OffGrid, NotALevel; the side is then as it was."""
+        kept = {}
+        for level in levels:
+            self._ticks(level[0])
+            if 0.0 < level[1] < inf:
+                kept[self._sign * level[0]] = level
+        self._levels = kept
+        self._keys = sorted(kept)
 
     def apply(self, levels: Iterable[Level]) -> None:
         """Set absolute quantities; zero removes. Raises OffGrid for a price that is not on the tick grid, NotALevel."""
-        quantities, keys = self._quantities, self._keys
-        for price, quantity in levels:
-            key = self._key(price)
+        kept, keys, sign = self._levels, self._keys, self._sign
+        for level in levels:
+            price, quantity = level
+            key = sign * price
             if 0.0 < quantity < inf:
-                if key not in quantities:
+                if key not in kept:
+                    self._ticks(price)
                     insort(keys, key)
-                quantities[key] = quantity
+                kept[key] = level
             elif quantity != 0.0:
                 raise NotALevel(f"{price!r} {quantity!r}", "a quantity that cannot be")
-            elif key in quantities:
-                del quantities[key]
+            elif key in kept:
+                del kept[key]
                 del keys[bisect_left(keys, key)]
+            else:
+                self._ticks(price)
 
     @property
     def best_ticks(self) -> int | None:
-        return self._keys[-1] * self._sign if self._keys else None
+        return self._ticks(self._sign * self._keys[-1]) if self._keys else None
 
     @property
     def best(self) -> Level | None:
         """Best price and its quantity."""
-        return self._level(self._keys[-1]) if self._keys else None
+        return self._levels[self._keys[-1]] if self._keys else None
 
     def top(self, count: int) -> list[Level]:
         """The best levels, best first."""
-        return [self._level(key) for key in self._keys[: -count - 1 : -1]]
+        kept = self._levels
+        return [kept[key] for key in self._keys[: -count - 1 : -1]]
 
     def quantity(self, price: float) -> float:
         """Quantity at a price; 0 where there is none."""
-        return self._quantities.get(self._key(price), 0.0)
+        self._ticks(price)
+        level = self._levels.get(self._sign * price)
+        return level[1] if level is not None else 0.0
 
     def walk(self, quantity: float) -> Walk:
         """Take `quantity` from the best level on."""
@@ -101,7 +114,7 @@ class BookSide:
         for key in reversed(self._keys):
             if left <= 0.0:
                 break
-            price, offered = self._level(key)
+            price, offered = self._levels[key]
             taken = min(left, offered)
             paid += taken * price
             left -= taken
@@ -110,7 +123,8 @@ class BookSide:
         filled = quantity - max(left, 0.0)
         return Walk(paid / filled if filled > 0.0 else None, worst, filled, levels)
 
-    def _key(self, price: float) -> int:
+    def _ticks(self, price: float) -> int:
+        """Place on the tick grid."""
         ratio = price / self._tick
         try:
             ticks = round(ratio)
@@ -118,12 +132,7 @@ class BookSide:
             raise NotALevel(repr(price), "a price that cannot be") from error
         if not -OFF_GRID < ratio - ticks < OFF_GRID:
             raise OffGrid(repr(price), f"not a multiple of the tick {self._tick!r}")
-        return ticks * self._sign
-
-    def _level(self, key: int) -> Level:
-        ticks = key * self._sign
-        price = ticks / self._per_unit if self._per_unit else ticks * self._tick
-        return price, self._quantities[key]
+        return ticks
 
 
 class OrderBook:
@@ -156,8 +165,8 @@ class OrderBook:
     @property
     def sound(self) -> bool:
         """Both sides are there and do not cross."""
-        bid, ask = self.bids.best_ticks, self.asks.best_ticks
-        return bid is not None and ask is not None and bid < ask
+        bid, ask = self.bids.best, self.asks.best
+        return bid is not None and ask is not None and bid[0] < ask[0]
 
     @property
     def mid(self) -> float | None:
