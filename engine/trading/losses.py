@@ -35,8 +35,11 @@ def booked_since(bookings: Iterable[Booking], start_ms: int) -> Decimal:
     return sum((booking.usdt for booking in bookings if booking.at_ms >= start_ms), ZERO)
 
 
-def loss_share(booked: Decimal, open_usdt: Decimal, equity: Decimal) -> float:
-    """Realised and open loss as a share of the equity the period began with; an open gain does not hide a loss."""
+def loss_share(booked: Decimal, open_usdt: Decimal, equity: Decimal) -> Decimal:
+    """Realised and open loss as a share of the equity the period began with; an open gain does not hide a loss.
+
+    Exact, because a limit counts as reached by a loss of just that size.
+    """
     start = equity - booked
     loss = -(booked + min(ZERO, open_usdt))
-    return float(loss / start) if start > 0 and loss > 0 else 0.0
+    return loss / start if start > 0 and loss > 0 else ZERO

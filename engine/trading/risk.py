@@ -15,7 +15,7 @@ import msgspec
 from config.schema import ApprovalSettings, ExitSettings, RiskSettings
 from engine.errors import InvariantBroken
 from engine.exchange.orders import Bracket
-from engine.money import ZERO, Instrument, Side, decimal
+from engine.money import ZERO, Instrument, Side, decimal, plain
 from engine.trading.geometry import drift_refusal, geometry_refusals, reward_r
 from engine.trading.liquidation import liquidation_price, most_notional, stop_share
 from engine.trading.losses import loss_share
@@ -191,7 +191,7 @@ def _cannot_price(
     if not quote.synced or not quote.bids or not quote.asks:
         return _no("BookNotSynced", f"book of {quote.symbol}: {quote.reason or 'not synced'}")
     if account.equity <= 0:
-        return _no("NoEquity", f"equity is {account.equity}")
+        return _no("NoEquity", f"equity is {plain(account.equity)}")
     if "thin_data" in signal.flags and not rules.thin_data:
         return _no("ThinData", "more than half of volume, flow, open interest and book are absent")
     return None
@@ -208,20 +208,21 @@ def _size_refusals(
     settings: RiskSettings,
 ) -> list[RiskRefusal]:
     found: list[RiskRefusal] = []
-    least = max(instrument.min_qty, instrument.market_min_qty)
+    least = max(instrument.min_qty, instrument.market_min_qty, instrument.step, instrument.market_step)
     quantity, notional = sizing.quantity, sizing.quantity * entry
-    if quantity < least or quantity <= 0:
-        found.append(_no("QuantityTooSmall", f"quantity {quantity} < {least}"))
+    if quantity < least:
+        found.append(_no("QuantityTooSmall", f"quantity {plain(quantity)} < {plain(least)}"))
     elif notional < instrument.min_notional:
-        found.append(_no("NotionalTooSmall", f"notional {notional:.2f} < {instrument.min_notional}"))
+        found.append(_no("NotionalTooSmall", f"notional {notional:.2f} < {plain(instrument.min_notional)}"))
     if walked.filled < quantity:
-        found.append(_no("BookTooThin", f"the book shows {walked.filled} of {quantity}"))
+        found.append(_no("BookTooThin", f"the book shows {plain(walked.filled)} of {plain(quantity)}"))
     margin = notional / settings.exchange_leverage
     if margin > account.available:
         found.append(_no("MarginShort", f"margin {margin:.2f} > available {account.available:.2f}"))
     most = most_notional(account.brackets, settings.exchange_leverage)
     if most is not None and notional > most:
-        found.append(_no("AboveBracket", f"notional {notional:.0f} > {most} at {settings.exchange_leverage}x"))
+        reach = f"{plain(most)} at {settings.exchange_leverage}x"
+        found.append(_no("AboveBracket", f"notional {notional:.0f} > {reach}"))
     share = stop_share(entry, stop, liquidation)
     limit = settings.max_stop_share_of_liquidation
     if share > limit:
@@ -242,14 +243,14 @@ def _portfolio_refusals(
     if signal.symbol not in _MAJORS and same >= settings.max_same_side:
         word = Side(signal.side).word
         found.append(_no("TooManySameSide", f"{same} {word} outside BTC/ETH, limit {settings.max_same_side}"))
-    after = float((portfolio.risk_usdt + sizing.risk_usdt) / account.equity) * 100
-    if after > settings.max_open_risk_pct:
+    after = (portfolio.risk_usdt + sizing.risk_usdt) / account.equity * _PERCENT
+    if after > decimal(settings.max_open_risk_pct):
         found.append(_no("OpenRiskTooHigh", f"open risk {after:.2f} % > {settings.max_open_risk_pct:g} %"))
-    day = loss_share(portfolio.day_usdt, portfolio.open_usdt, account.equity) * 100
-    if day >= settings.max_daily_loss_pct:
+    day = loss_share(portfolio.day_usdt, portfolio.open_usdt, account.equity) * _PERCENT
+    if day >= decimal(settings.max_daily_loss_pct):
         found.append(_no("DailyLossReached", f"loss today {day:.2f} % >= {settings.max_daily_loss_pct:g} %"))
-    week = loss_share(portfolio.week_usdt, portfolio.open_usdt, account.equity) * 100
-    if week >= settings.max_weekly_loss_pct:
+    week = loss_share(portfolio.week_usdt, portfolio.open_usdt, account.equity) * _PERCENT
+    if week >= decimal(settings.max_weekly_loss_pct):
         found.append(_no("WeeklyLossReached", f"loss this week {week:.2f} % >= {settings.max_weekly_loss_pct:g} %"))
     return found
 

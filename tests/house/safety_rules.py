@@ -87,11 +87,11 @@ RULES = (
     ),
     SafetyRule(
         "open risk has a limit", f"{_T}/risk.py",
-        "if after > settings.max_open_risk_pct:", "if False:", _RISK,
+        "if after > decimal(settings.max_open_risk_pct):", "if False:", _RISK,
     ),
     SafetyRule(
         "a lost day ends entries", f"{_T}/risk.py",
-        "if day >= settings.max_daily_loss_pct:", "if False:", _RISK,
+        "if day >= decimal(settings.max_daily_loss_pct):", "if False:", _RISK,
     ),
     SafetyRule(
         "a stop well before liquidation", f"{_T}/risk.py",

@@ -129,9 +129,9 @@ class TestLosses:
         assert week_start_ms(thursday) == thursday - 3 * 86_400_000
 
     def test_an_open_gain_does_not_hide_a_realised_loss(self) -> None:
-        assert loss_share(Decimal(-300), Decimal(500), Decimal(9_700)) == pytest.approx(0.03)
-        assert loss_share(Decimal(-200), Decimal(-100), Decimal(9_800)) == pytest.approx(0.03)
-        assert loss_share(Decimal(100), Decimal(0), Decimal(10_000)) == 0.0
+        assert loss_share(Decimal(-300), Decimal(500), Decimal(9_700)) == Decimal("0.03")
+        assert loss_share(Decimal(-200), Decimal(-100), Decimal(9_800)) == Decimal("0.03")
+        assert loss_share(Decimal(100), Decimal(0), Decimal(10_000)) == 0
 
     def test_only_bookings_of_the_period_count(self) -> None:
         bookings = [Booking(T0 - 1, Decimal(-5)), Booking(T0, Decimal(-7)), Booking(T0 + 9, Decimal(2))]
