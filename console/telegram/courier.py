@@ -59,8 +59,15 @@ class Courier:
     async def run(self, bot: telegram.Bot) -> None:
         """Send what is due until cancelled."""
         while True:
+            renewed: set[str] = set()  # what was read before its text was renewed must not be sent
             for message in await self._outbox.due(self._now_ms(), AT_ONCE):
-                if self._may_send(message):
+                if message.key in renewed:
+                    continue
+                first = await self._outbox.unsent(message.edits) if message.edits else None
+                if first is not None:
+                    await self._renew(first, message)
+                    renewed.add(first.key)
+                elif self._may_send(message):
                     await self._deliver(bot, message)
             await asyncio.sleep(SEND_EVERY_S)
 
@@ -76,9 +83,6 @@ class Courier:
         return len(sent) < PER_MINUTE - kept
 
     async def _deliver(self, bot: telegram.Bot, message: Message) -> None:
-        if message.edits and (first := await self._outbox.unsent(message.edits)) is not None:
-            await self._renew(first, message)
-            return
         try:
             message_id = await self._transmit(bot, message)
         except RetryAfter as error:

@@ -27,6 +27,7 @@ from engine.port.views import ChartView
 
 DAY_MS, DIGEST_MS = 86_400_000, 300_000  # the digest of a day comes at 00:05 UTC
 OLD_NEWS_MS = 3_600_000
+GATHER_MS = 1_500
 KEPT_CARDS = 60
 MOST_PICTURES = 20
 
@@ -160,8 +161,11 @@ class Herald:
             first = f"{signal_id}:{chat}"
             told = await self._outbox.message_id(first) is not None or await self._outbox.unsent(first) is not None
             if told:
+                waiting = await self._outbox.unsent(f"{first}:edit")
+                # An entry, its stop and its targets come within a moment: one edit tells them.
+                due_ms = self._now_ms() + GATHER_MS if waiting is None else waiting.next_ms
                 await self._outbox.replace(
-                    Message(f"{first}:edit", chat, text, TRADE, why, edits=first, edition=len(card.steps))
+                    Message(f"{first}:edit", chat, text, TRADE, why, 0, due_ms, first, edition=len(card.steps))
                 )  # fmt: skip
             elif always_told(notice):
                 await self._queue(f"n{notice.seq}:{chat}", chat, cards.notice_text(notice), TRADE)

@@ -41,3 +41,7 @@ class MemoryOutbox:
 
     async def unsent(self, key: str) -> Message | None:
         return self.messages.get(key) if key not in self.ids else None
+
+    def waiting_edits(self) -> list[str]:
+        """Edits that were not carried yet."""
+        return [key for key, message in self.messages.items() if message.edits and key not in self.ids]

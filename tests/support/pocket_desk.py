@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from console.telegram.cards import GLYPHS
 from engine.port.address import socket_path
 from engine.port.client import PortClient
 from engine.port.commands import AnyCommand, Done, Query, Reply, SetSpeed
@@ -27,6 +28,7 @@ from tests.support.home import Home
 T = TypeVar("T")
 OPERATOR, READER = 1, 2
 WAIT_S = 40.0
+UNKNOWN = "unknown command; /help lists them"
 
 
 class PocketDesk:
@@ -89,10 +91,20 @@ class PocketDesk:
         return answer
 
     def says(self, text: str, user: int = OPERATOR) -> str:
-        """Everything the bot answers to a text, in one."""
-        before = self.phone(lambda api: len(api.texts(user)))
+        """Everything the bot answers to a text, in one; what the desk tells meanwhile is left out.
+
+        A person's texts are answered in their order: when nonsense said behind it was answered, so was the text.
+        """
+        before = self.phone(lambda api: len(api.sent))
         self.phone(lambda api: api.says(text, user))
-        return "\n".join(self.wait(lambda api: api.texts(user)[before:]))
+        self.phone(lambda api: api.says("nonsense", user))
+
+        def answered(api: BotApi) -> list[str]:
+            told = [m for m in api.sent[before:] if int(m["chat_id"]) == user and not _pushed(m)]
+            texts = [str(message["text"]) for message in told]
+            return texts[: texts.index(UNKNOWN)] if UNKNOWN in texts else []
+
+        return "\n".join(self.wait(answered))
 
     def presses(self, data: str, user: int = OPERATOR) -> str:
         """What pops up when a button is pressed."""
@@ -118,3 +130,8 @@ class PocketDesk:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+
+def _pushed(message: dict[str, Any]) -> bool:
+    """Whether nobody asked for this message: a picture, a card, or a sentence with its sign before it."""
+    return "photo" in message or '"w:' in (message.get("reply_markup") or "") or message["text"][:1] in GLYPHS.values()

@@ -12,7 +12,7 @@ import telegram
 from console.telegram.cards import life, signal_card
 from console.telegram.courier import Courier
 from console.telegram.guests import Guests
-from console.telegram.herald import DAY_MS, DIGEST_MS, Herald
+from console.telegram.herald import DAY_MS, DIGEST_MS, GATHER_MS, Herald
 from console.telegram.markup import size
 from console.telegram.mutes import Mutes
 from console.telegram.outbox import SIGNAL, Message
@@ -71,6 +71,7 @@ class Desk:
         await until(lambda: self.herald._book.seen == some[-1].seq)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+        self.now_ms += GATHER_MS
 
     async def drawn(self) -> None:
         drawing = asyncio.create_task(self.herald.draw_pictures())
@@ -134,6 +135,7 @@ async def test_life_of_a_card_survives_a_restart_in_one_message() -> None:
         again = Desk(stored=desk.kept, outbox=desk.outbox)
         assert again.herald.card("s1").nonce == desk.herald.card("s1").nonce  # type: ignore[union-attr]
         await again.told(DECIDED, CLOSED)
+        desk.now_ms = again.now_ms
         await until(lambda: len(api.edits) >= 2 and all("closed by tp2" in text for text in api.texts()))
         assert len(api.sent) == 2
         assert "approved by a" in api.texts(1)[0]
@@ -148,11 +150,12 @@ async def test_hour_without_a_link_ends_with_one_message_that_knows_it_all() -> 
         await desk.told(RAISED)
         await until(lambda: all(message.attempts for message in desk.outbox.messages.values()))
         await desk.told(DECIDED, CLOSED)
-        await until(lambda: len(desk.outbox.ids) == 2)  # both edits were taken into the cards that wait
+        taken = ["s1:1:edit", "s1:2:edit"]
+        await until(lambda: sorted(desk.outbox.ids) == taken and not desk.outbox.waiting_edits())
         api.down = False
         desk.now_ms += 3_600_000
         await until(lambda: len(api.sent) == 2)
-        assert all("closed by tp2" in text and "approved by a" in text for text in api.texts())
+        assert [t[-90:] for t in api.texts() if "closed by tp2" not in t or "approved by a" not in t] == []
         assert api.edits == []
 
 
@@ -262,3 +265,20 @@ def test_long_life_keeps_its_beginning_and_its_end() -> None:
     assert "stop moved to 499 " in text
     assert " more\n" in text
     assert SIGNAL_JSON["symbol"] in text
+
+
+async def test_steps_of_a_moment_are_one_edit() -> None:
+    desk = Desk()
+    await desk.told(RAISED)
+    async with carrying(desk) as api:
+        await until(lambda: len(api.sent) == 2)
+        moment = desk.now_ms
+        await desk.told(DECIDED)
+        desk.now_ms = moment + GATHER_MS - 100
+        await desk.told(CLOSED)
+        desk.now_ms = moment + GATHER_MS - 1
+        await asyncio.sleep(0.7)
+        assert api.edits == []
+        desk.now_ms = moment + GATHER_MS
+        await until(lambda: len(api.edits) == 2)
+        assert all("approved by a" in text and "closed by tp2" in text for text in api.edits)
