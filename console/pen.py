@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -109,7 +110,7 @@ class Pen:
         and the style is switched half as often.
         """
         runs = _runs(chars, styles, changed)
-        if len(runs) > 1 and runs[-1][2] == self._style != runs[0][2]:
+        if runs[-1][2] == self._style != runs[0][2] and _apart(runs):
             runs.reverse()
         for start, end, style in runs:
             if self._y != y or self._x != x + start:
@@ -176,6 +177,11 @@ def _runs(chars: Sequence[str], styles: Sequence[int], changed: Sequence[int]) -
             start, end, style = i, i + 1, styles[i]
     runs.append((start, end, style))
     return runs
+
+
+def _apart(runs: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether there is a jump after each run anyway, so that going backwards adds none."""
+    return all(end < start for (_, end, _), (start, _, _) in pairwise(runs))
 
 
 def _steps(right: int, down: int) -> str:

@@ -275,19 +275,21 @@ def _screen(call: Invocation, given: dict[str, Any], first: Callable[[], Awaitab
     memory = SeatMemory(call.home / "seat.json")
     options = screen_choices(call, given, lambda: _attached(call, given), memory, demo=demo)
 
-    async def go() -> None:
+    async def go() -> int | None:
         client = await first()
+        app = PerpdeckApp(client, options)
         try:
-            await PerpdeckApp(client, options).run_async(mouse=False)
+            await app.run_async(mouse=False)
         finally:
             memory.save()
             with contextlib.suppress(ConnectionError):
                 await client.close()
+        return app.return_code
 
-    asyncio.run(go())
+    failed = asyncio.run(go())
     if engine_pid(call.home) is not None:
         call.say("the engine goes on; perpdeck attach returns to it, perpdeck stop ends it")
-    return int(Exit.OK)
+    return int(Exit.ERROR if failed else Exit.OK)
 
 
 def screen_choices(

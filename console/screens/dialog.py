@@ -18,6 +18,7 @@ from console.lean import LeanCompositor
 from console.look import Look
 from console.panes.canvas import Canvas
 from console.rows import Row, wrap
+from console.screens.leave import Leaving
 
 if TYPE_CHECKING:
     from console.app import PerpdeckApp
@@ -47,7 +48,7 @@ class Field(Input):
         super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
 
 
-class Dialog(ModalScreen[T | None], Generic[T]):
+class Dialog(Leaving[T | None], ModalScreen[T | None], Generic[T]):
     """A box of rows, fields and a line of keys.
 
     Keys and pastes that were typed before the box could be read, and until the guard has passed, are thrown away;

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import Screen
 
 from console.actions import Action
 from console.keymap import typed
@@ -16,12 +15,13 @@ from console.lean import LeanCompositor
 from console.panes.canvas import Canvas
 from console.panes.status import StatusLine
 from console.rows import Row, fit, left, right, spread
+from console.screens.leave import Leaving
 
 if TYPE_CHECKING:
     from console.app import PerpdeckApp
 
 
-class Page(Screen[None], inherit_bindings=False):
+class Page(Leaving[None], inherit_bindings=False):
     """A scrollable page. A subclass names its context and topics and draws its rows."""
 
     AUTO_FOCUS = ""

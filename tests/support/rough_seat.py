@@ -63,8 +63,11 @@ class RoughSeat:
         self.typed.append((time.monotonic(), keys))
         self.terminal.write(keys.encode())
 
-    def monkey(self, count: int, seed: int, keys: tuple[str, ...] = KEYS) -> None:
-        """So many random keys, in bursts such as a cat makes and with pauses such as a person makes."""
+    def monkey(self, count: int, seed: int, keys: tuple[str, ...] = KEYS) -> int:
+        """Random keys, in bursts such as a cat makes and with pauses such as a person makes; how many were typed.
+
+        It may find the way out, through the palette for one.
+        """
         dice = random.Random(seed)
         left = count
         while left > 0 and not self.ended:
@@ -72,6 +75,7 @@ class RoughSeat:
             self.type("".join(dice.choice(keys) for _ in range(burst)))
             left -= burst
             time.sleep(dice.choice((0.0, 0.005, 0.02, 0.05)) if dice.random() < 0.97 else 0.4)
+        return count - left
 
     def hang_up(self) -> None:
         """Close the terminal under the program."""
