@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from config import load
+from console.actions import TABLE
 from console.cli import perpdeck
 from console.cli.invocation import Invocation
+from console.keymap import shown
 from engine.sim.faults import KINDS
 from engine.trading.crash import CRASH_POINTS
 from engine.trading.user_strategies import load_user_strategies
@@ -150,3 +152,19 @@ def test_screens_are_those_of_the_walk_that_draws_them() -> None:
     drawn = set(re.findall(r'keep\(screen, f"([a-z]+)-', walk))
     kept = {file.stem for file in (ROOT / "docs" / "screens").glob("*.txt")}
     assert kept == {f"{name}-{size}" for name in drawn for size in ("140x40", "80x24")}
+
+
+def titles(text: str) -> set[str]:
+    """First words of what stands in the frames of a screen."""
+    return set(re.findall(r"[┌╭][─ ]+([A-Z][a-z]+)", text))
+
+
+@pytest.mark.parametrize("screen", sorted((ROOT / "docs" / "screens").glob("*.txt")), ids=lambda file: file.stem)
+def test_screen_shows_panes_and_keys_the_program_has(screen: Path) -> None:
+    drawn = [file.read_text(encoding="utf-8") for file in (ROOT / "tests" / "console" / "frames").glob("*.txt")]
+    text = screen.read_text(encoding="utf-8")
+    assert titles(text) <= {*(title for one in drawn for title in titles(one)), "Ticket"}
+    hints = {f"{shown(action.key_list[0])} {action.label}" for action in TABLE}
+    last = [part.strip() for part in text.splitlines()[-1].split("  ") if part.strip()]
+    if any(part in hints for part in last):
+        assert [part for part in last if part not in hints] == []
