@@ -31,7 +31,8 @@ RULES = (
     ),
     SafetyRule(
         "naked too long closes at market", f"{_T}/protection.py",
-        'if position.state != "open" or naked_ms < max(limit_ms - _CLOSE_AHEAD_MS, limit_ms / 2):', "if True:", _POSITION,
+        'if position.state != "open" or naked_ms < max(limit_ms - _CLOSE_AHEAD_MS, limit_ms / 2):', "if True:",
+        _POSITION,
     ),
     SafetyRule(
         "the old stop rests until the new one does", f"{_T}/protection.py",
