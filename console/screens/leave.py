@@ -6,16 +6,25 @@ reply that comes while something lies above would close that.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual.await_complete import AwaitComplete
-from textual.screen import Screen
 
 T = TypeVar("T")
 
+if TYPE_CHECKING:
+    from textual.screen import Screen
 
-class Leaving(Screen[T]):
-    """A screen that can be left any number of times and is gone after the first."""
+    class _OfScreen(Screen[T]):
+        """What a screen has."""
+else:
+
+    class _OfScreen(Generic[T]):
+        """Nothing of its own, so that a style sheet sees the kind of screen it is mixed into."""
+
+
+class Leaving(_OfScreen[T]):
+    """Mixed into a screen: it can be left any number of times and is gone after the first."""
 
     _left = False
     _late: tuple[T | None] | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.screen import Screen
 
 from console.actions import Action
 from console.keymap import typed
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from console.app import PerpdeckApp
 
 
-class Page(Leaving[None], inherit_bindings=False):
+class Page(Leaving[None], Screen[None], inherit_bindings=False):
     """A scrollable page. A subclass names its context and topics and draws its rows."""
 
     AUTO_FOCUS = ""
