@@ -1,0 +1,152 @@
+"""From a person's yes to the bytes of the order, while 600 symbols close on the same loop. Prints percentiles.
+
+Run as `python -m tests.bench.bench_approve [approvals] [symbols]`. A whole engine trades on the embedded exchange;
+beside it, on its loop, the real analysis of many symbols runs close after close. Each approval is re-priced, sized,
+held against every limit and written to disk before a byte leaves; the clock stops when the request is written to the
+socket. Between approvals the position is closed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import aiohttp
+
+from config import load
+from engine.build import build_engine
+from engine.clock import SystemClock
+from engine.embedded import stop
+from engine.exchange.client import ExchangeClient
+from engine.port.commands import ApproveSignal, ClosePosition, Done
+from engine.runtime import Engine
+from engine.trading.pipeline import Pipeline
+from engine.trading.snapshots import Analyst
+from strategies.evaluate import Evaluation
+from strategies.filters import Blocks
+from strategies.model import MarketSnapshot
+from strategies.settings import StrategySettings
+from tests.bench.bench_close import Market, Quiet, instrument
+from tests.support.trading import make_signal
+
+APPROVALS, SYMBOLS, CLOSES = 60, 600, 40
+TRADED = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
+GOAL_MS = 15.0
+
+
+async def _nowhere(_evaluation: Evaluation, _snapshot: MarketSnapshot) -> None:
+    """Signals of these closes are nobody's business."""
+
+
+class Written:
+    """Notes when the head of each order request has been written to its socket."""
+
+    def __init__(self, client: ExchangeClient) -> None:
+        self.at_s: list[float] = []
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._sent)
+        trace.freeze()
+        client._transport._open()._trace_configs.append(trace)  # type: ignore[attr-defined]
+
+    async def _sent(self, _session: Any, _context: Any, sent: aiohttp.TraceRequestHeadersSentParams) -> None:
+        if sent.method == "POST" and sent.url.path.endswith("/order"):
+            self.at_s.append(perf_counter())
+
+
+async def closes(market: Market, symbols: int, done: list[float]) -> None:
+    """One close after another, as fast as they come."""
+    pipeline = Pipeline(
+        Analyst(StrategySettings(), symbols), market.panels, {name: instrument(name) for name in market.names},
+        Quiet(), SystemClock(), lambda _symbol, _t: Blocks(), _nowhere,
+    )  # fmt: skip
+    for name in market.names:
+        pipeline.warm(name)
+    running = asyncio.create_task(pipeline.run())
+    try:
+        for number in range(CLOSES):
+            started = perf_counter()
+            pipeline.on_closed(market.close(number))
+            await pipeline.idle.wait()
+            done.append(perf_counter() - started)
+    finally:
+        running.cancel()
+
+
+async def approve_once(engine: Engine, number: int, written: Written) -> float | None:
+    """Milliseconds from the yes to the order's bytes; None when the desk refused."""
+    floor, symbol = engine.parts.floor, TRADED[number % len(TRADED)]
+    price = engine.parts.feed.mark(symbol)
+    if price is None:
+        return None
+    signal = make_signal(
+        id=f"bench{number}", symbol=symbol, ref_close=price, stop=price * 0.985, atr=price * 0.01,
+        bar_time_ms=engine.parts.clock.now_ms() // 900_000 * 900_000, strategy=f"bench{number}",
+    )  # fmt: skip
+    await floor.admission.offer(signal)
+    while not engine.parts.books.book(symbol).book:  # noqa: ASYNC110 - no event tells of a single book
+        await asyncio.sleep(0.02)
+    before, started = len(written.at_s), perf_counter()
+    reply = await engine.port.submit(ApproveSignal(id=f"yes{number}", actor="bench", signal_id=signal.id))
+    taken = [at_s for at_s in written.at_s[before:] if at_s >= started]
+    while (position := floor.keeper.on_symbol(symbol)) is not None:
+        await engine.port.submit(ClosePosition(id=f"out{number}", actor="bench", position_id=position.plan.position_id))
+        await asyncio.sleep(0.1)
+    return (taken[0] - started) * 1000.0 if isinstance(reply, Done) and taken else None
+
+
+async def measure(approvals: int, symbols: int, home: Path) -> tuple[list[float], list[float], int]:
+    """(milliseconds of each approval, seconds of each close, refusals)."""
+    loaded = load(
+        home=home, environment={},
+        flags={"venue": "sim", "mode": "approve", "sim.symbols": list(TRADED), "risk.max_daily_loss_pct": 50.0,
+               "risk.max_weekly_loss_pct": 50.0, "approval.min_reward_risk": 0.5},
+    )  # fmt: skip
+    engine = await build_engine(loaded, home)
+    running = asyncio.create_task(engine.run())
+    await engine.opened.wait()
+    written, market = Written(engine.parts.client), Market(symbols, CLOSES)
+    taken: list[float] = []
+    done: list[float] = []
+    refused = 0
+    try:
+        await approve_once(engine, -1, written)  # the first sets the leverage
+        closing = asyncio.create_task(closes(market, symbols, done))
+        for number in range(approvals):
+            spent = await approve_once(engine, number, written)
+            if spent is None:
+                refused += 1
+            else:
+                taken.append(spent)
+            if closing.done():
+                break
+        closing.cancel()
+    finally:
+        engine.stop("measured")
+        await running
+        stop(home)
+    return taken, done, refused
+
+
+def main() -> None:
+    approvals = int(sys.argv[1]) if len(sys.argv) > 1 else APPROVALS
+    symbols = int(sys.argv[2]) if len(sys.argv) > 2 else SYMBOLS
+    with tempfile.TemporaryDirectory() as folder:
+        taken, done, refused = asyncio.run(measure(approvals, symbols, Path(folder)))
+    ordered = sorted(taken)
+    if len(ordered) < 5:
+        raise SystemExit(f"only {len(ordered)} approvals came through, {refused} were refused")
+    p99 = statistics.quantiles(ordered, n=100, method="inclusive")[98]
+    print(
+        f"approve to bytes on the socket, {len(ordered)} approvals ({refused} refused) over {len(done)} closes of "
+        f"{symbols} symbols: median {ordered[len(ordered) // 2]:.1f} ms, p99 {p99:.1f} ms (goal {GOAL_MS:g} ms), "
+        f"most {ordered[-1]:.1f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
