@@ -146,12 +146,13 @@ class Pane(Canvas, can_focus=True):
     def page(self) -> int:
         return max((self.size.height - 2) // 2, 1)
 
-    def on_focus(self, event: events.Focus) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Draw the box anew once the keyboard is here or gone; the event of focus comes before that."""
+        super().watch_has_focus(has_focus)
         self.repaint()
-        self.post_message(self.Focused(self))
 
-    def on_blur(self, event: events.Blur) -> None:
-        self.repaint()
+    def on_focus(self, event: events.Focus) -> None:
+        self.post_message(self.Focused(self))
 
     def on_resize(self, event: events.Resize) -> None:
         self.repaint()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +25,8 @@ from tests.support.terminal import PseudoTerminal
 
 BEATS, HZ = 150, 10.0
 STARTS = 9
+KEYS, SYMBOLS = 400, 600
+CORNER = "┌".encode()
 SIZE = (140, 40)
 PAINT_WITHIN_S = 2.5
 WHOLE_DESK = ("RUNNING", "mid  ", "confirm_depth", "mark 312", "TREND", "weight 1m")
@@ -128,7 +132,69 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-PARTS: dict[str, Callable[[], None]] = {"panes": panes, "paint": paint}
+def keys() -> None:
+    """From a key to its answer on the screen while 600 symbols close without end."""
+    for inline in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder) / "home"
+            environment = {**ENVIRONMENT, "PERPDECK_HOME": str(home)}
+            desk = [sys.executable, "-m", "tests.bench.closing_desk", str(home), str(SYMBOLS)]
+            if inline:
+                waits = answers([*desk, "inline"], environment)
+            else:
+                engine = subprocess.Popen(desk, stdout=subprocess.PIPE, text=True)
+                try:
+                    assert engine.stdout is not None
+                    assert engine.stdout.readline() == "ready\n"
+                    waits = answers([sys.executable, "-m", "console", "attach"], environment)
+                finally:
+                    engine.terminate()
+                    engine.communicate(timeout=20)
+            closes, last_ms = (home / "closes").read_text().split()
+        waits.sort()
+        quantiles = "  ".join(f"{name} {waits[int(len(waits) * at)]:.1f}" for name, at in (("p50", 0.5), ("p99", 0.99)))
+        print(
+            f"key to screen, {'one process with the engine' if inline else 'engine in a process of its own'}: "
+            f"{quantiles}  max {waits[-1]:.1f} ms of {len(waits)} keys; "
+            f"{closes} closes of {SYMBOLS} symbols meanwhile, the last {last_ms} ms"
+        )
+
+
+def answers(arguments: list[str], environment: dict[str, str]) -> list[float]:
+    """Milliseconds from each key to the box it draws: the keyboard goes to and fro between two panes.
+
+    Nothing but a change of focus writes the corner of a box.
+    """
+    dice, waits = random.Random(1), []
+    terminal = PseudoTerminal(arguments, *SIZE, environment)
+    try:
+        _drain(terminal, until=b"confirm_dep", within_s=120.0)
+        _drain(terminal, until=None, within_s=2.0)
+        for number in range(KEYS):
+            terminal.write(b"53"[number % 2 : number % 2 + 1])
+            sent_s = time.perf_counter()
+            _drain(terminal, until=CORNER, within_s=5.0)
+            waits.append((time.perf_counter() - sent_s) * 1e3)
+            _drain(terminal, until=None, within_s=dice.uniform(0.05, 0.15))
+        terminal.write(b"q")
+        _drain(terminal, until=None, within_s=1.0)
+    finally:
+        terminal.close()
+    return waits
+
+
+def _drain(terminal: PseudoTerminal, until: bytes | None, within_s: float) -> None:
+    """Read until this was written, or for so long."""
+    said, ends_s = b"", time.perf_counter() + within_s
+    while (left_s := ends_s - time.perf_counter()) > 0:
+        said += terminal.read(left_s)
+        if until is not None and until in said:
+            return
+    if until is not None:
+        raise RuntimeError(f"{until!r} did not come within {within_s} s: {said[-1000:].decode(errors='replace')}")
+
+
+PARTS: dict[str, Callable[[], None]] = {"panes": panes, "keys": keys, "paint": paint}
 
 
 def main(names: list[str]) -> None:
