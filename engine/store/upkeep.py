@@ -8,7 +8,7 @@ from config.schema import StoreSettings
 from engine.clock import Clock
 from engine.store.history_writer import HistoryWriter
 from engine.store.journal import Journal
-from engine.store.retention import DAY_MS, prune_history, prune_metrics
+from engine.store.retention import DAY_MS, prune_history, prune_messages, prune_metrics
 
 log = structlog.get_logger("engine")
 
@@ -36,5 +36,6 @@ class Upkeep:
         now_ms = self._clock.now_ms()
         dropped = await prune_history(self._writer, self._settings, now_ms)
         dropped["metrics"] = await prune_metrics(self._trading, now_ms)
+        dropped["messages"] = await prune_messages(self._trading, now_ms)
         log.info("pruned", **dropped)
         return dropped

@@ -5,8 +5,8 @@ from engine.store.history_queries import HistoryQueries
 from engine.store.history_rows import CandleRow, TradeRow
 from engine.store.history_writer import HistoryWriter
 from engine.store.queries import TradingQueries
-from engine.store.retention import DAY_MS, prune_history, prune_metrics
-from engine.store.rows import MetricRow
+from engine.store.retention import DAY_MS, prune_history, prune_messages, prune_metrics
+from engine.store.rows import MetricRow, OutboxRow
 from tests.support.stored import opened
 
 NOW = 400 * DAY_MS
@@ -32,3 +32,15 @@ async def test_old_measurements_go(trading_url: str) -> None:
         await journal.commit(*(MetricRow(at_ms=NOW - days * DAY_MS, kind="cycle", value=1.0) for days in (1, 30, 31)))
         assert await prune_metrics(journal, NOW) == 1
         assert len(await TradingQueries(reader).metrics("cycle")) == 2
+
+
+async def test_messages_sent_long_ago_go_and_unsent_ones_stay(trading_url: str) -> None:
+    async with opened(trading_url) as (journal, reader):
+        sent_days = {"old": 15, "young": 13, "waiting": None}
+        await journal.commit(*(
+            OutboxRow(dedupe_key=key, chat="1", body="{}", sent_ms=None if days is None else NOW - days * DAY_MS)
+            for key, days in sent_days.items()
+        ))  # fmt: skip
+        assert await prune_messages(journal, NOW) == 1
+        queries = TradingQueries(reader)
+        assert [await queries.outbox_message(key) is not None for key in sent_days] == [False, True, True]
