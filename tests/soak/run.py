@@ -56,7 +56,7 @@ class SoakOptions:
     symbols: int = 600
     seed: int = 1
     speed: float = 150.0
-    fault_s: float = 4.0
+    fault_s: float = 6.0
     tail_speed: float = 20.0
     folder: Path = Path("build")
 
@@ -77,6 +77,7 @@ class Soak:
     chatter: Chatter
     since_ms: int
     until_ms: int = 0
+    began_s: float = 0.0
     wall_s: float = 0.0
     cpu_share: float = 0.0
 
@@ -124,13 +125,13 @@ async def _live(run: Soak) -> None:
     """Trade under trouble for as long as asked, then let it calm down with only the watchers looking on."""
     options, desk = run.options, run.desk
     until_ms = await asyncio.to_thread(desk.server_ms) + round(options.hours * HOUR_MS)
-    began, used = time.monotonic(), desk.cpu_s()
+    run.began_s, used = time.monotonic(), desk.cpu_s()
     async with _together(run.watcher.run(), run.recorder.run(), run.meter.run()):
         await asyncio.to_thread(desk.set_speed, options.speed)
         people = [run.approver.run(), *(screen.run() for screen in run.screens), run.chatter.run(), run.trouble.run()]
         async with _together(*people):
             await _await_ms(desk, until_ms)
-        run.wall_s = time.monotonic() - began
+        run.wall_s = time.monotonic() - run.began_s
         run.cpu_share = (desk.cpu_s() - used) / run.wall_s
         # A close at a pace that leaves stragglers and the repair of holes their turn.
         await asyncio.to_thread(desk.set_speed, options.tail_speed)

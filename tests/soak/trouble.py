@@ -18,7 +18,7 @@ NEXT = (
     "submit_timeout_accepted", "submit_timeout_lost", "unknown_accepted", "unknown_lost", "stop_rejected",
     "would_trigger", "reduce_only_rejected", "fill_before_ack",
 )  # fmt: skip
-WAITING_S = 10.0  # a fault that waits for the next order has met one by then, or meets none that matters
+WAITING_S = 5.0  # a fault that waits for the next order has met one by then, or meets none that matters
 AFTER_S = 3.0  # tries pause a little once the way is free
 BAN_S = 120.0  # on the exchange's clock; a ban of its own choice doubles to days
 
@@ -70,6 +70,15 @@ class Trouble:
     def obstructed(self, from_s: float, to_s: float) -> bool:
         """Whether orders may have been refused or lost at any moment of a span of machine time."""
         return any(began < to_s and from_s < ended for began, ended in self._spans)
+
+    def free_share(self, from_s: float, to_s: float) -> float:
+        """The part of a span of machine time in which nothing stood against orders."""
+        stood, upto = 0.0, from_s
+        for began, ended in sorted(self._spans):
+            first, last = max(began, upto), min(ended, to_s)
+            if last > first:
+                stood, upto = stood + last - first, last
+        return 1.0 - stood / (to_s - from_s)
 
     def _stands_s(self, kind: str, params: dict[str, Any]) -> float:
         if kind in LASTING:

@@ -133,7 +133,7 @@ class Recorder:
     decided: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     closed: Counter[str] = field(default_factory=Counter)  # by signal
     kinds: Counter[str] = field(default_factory=Counter)
-    naked_ms: list[float] = field(default_factory=list)
+    stops: list[Bare] = field(default_factory=list)  # each entry until its stop rested, by the desk's own clock
     lag_ms: list[float] = field(default_factory=list)
     health: HealthView | None = None
 
@@ -154,8 +154,9 @@ class Recorder:
                     self.decided[signal_id].append(state)
                 case notices.TradeClosed(signal_id=signal_id):
                     self.closed[signal_id] += 1
-                case notices.StopPlaced(naked_ms=naked_ms):
-                    self.naked_ms.append(naked_ms)
+                case notices.StopPlaced(symbol=symbol, naked_ms=naked_ms):
+                    now_s = time.monotonic()
+                    self.stops.append(Bare(symbol, now_s - naked_ms / 1000, now_s))
 
     async def _health(self, client: PortClient) -> None:
         async for view in client.watch("health", max_hz=1.0):
