@@ -13,7 +13,8 @@ from time import perf_counter, process_time
 from engine.research.backtest import Job
 from engine.research.data import files_of
 from engine.research.sweep import cluster
-from tests.support.series import RECORDED
+
+RECORDED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def measure(folder: Path, symbols: int) -> None:
