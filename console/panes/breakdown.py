@@ -136,6 +136,8 @@ def ticket_rows(ticket: Ticket, width: int) -> list[Row]:
         ("margin", f"{render.result(ticket.margin_left).lstrip('+')} left after", ""),
         ("worst", f"{_loss(ticket.worst_case_usdt)} USDT at the stop", "loss"),
     ]
+    if (drift := _drift(ticket)) is not None:
+        pairs.insert(3, drift)
     rows: list[Row] = [(left(name, 9, "muted"), (text, role)) for name, text, role in pairs]
     for index, (price, quantity, r) in enumerate(ticket.targets, 1):
         rows.append(
@@ -149,6 +151,17 @@ def ticket_rows(ticket: Ticket, width: int) -> list[Row]:
     for refusal in ticket.refusals:
         rows += [((("✗ " if i == 0 else "  "), "danger"), *row) for i, row in enumerate(wrap(refusal, width - 2))]
     return rows
+
+
+def _drift(ticket: Ticket) -> tuple[str, str, str] | None:
+    """How far the price has gone since the signal, against how far it may: the countdown is not the only clock."""
+    if ticket.drift_r is None or ticket.drift_limits_r is None:
+        return None
+    ahead = ticket.drift_r >= 0
+    gone, limit = abs(ticket.drift_r), ticket.drift_limits_r[0 if ahead else 1]
+    role = "danger" if gone > limit else "warn" if gone > 0.6 * limit else ""
+    text = f"{render.cost(gone)}R {'ahead' if ahead else 'back'} of {limit:g}R allowed"
+    return ("moved", text + ("  too far" if gone > limit else ""), role)
 
 
 def _funding(funding_r: float | None) -> str:

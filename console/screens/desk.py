@@ -144,6 +144,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             protected=any(row.protected for row in rows),
             tier_taken=any(tier.state == "filled" for row in rows for tier in row.tiers),
             helped=self.toured_help,
+            speed=self.subject.situation().speed,
         )
 
     def _set_banner(self) -> None:

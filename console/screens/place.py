@@ -14,7 +14,7 @@ URGENT_PANES = ("signals", "why", "positions")  # decided on, or money at risk: 
 
 WIDE, TWO = 140, 100
 MIN_WIDTH, MIN_HEIGHT = 60, 16
-TOUR_HEIGHT = 6
+TOUR_HEIGHT = 7
 _LOW = 32  # rows below which a column holds fewer panes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from console import render
 from console.keymap import Keymap
 from console.look import Look
 from console.panes.canvas import Canvas
@@ -21,23 +22,24 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     protected: bool = False
     tier_taken: bool = False
     helped: bool = False
+    speed: float = 1.0
 
 
 _STEPS = (
     (
         "A signal waits",
-        "Signals come at the close of a bar; {faster} brings it nearer. The Signals pane pins what waits on top, with "
-        "a countdown: when it ends, the answer is no. {down} and {up} choose. Press {explain} to see why it is there.",
+        "Signals come at the close of a bar; {faster} brings it nearer. What waits is pinned on top of Signals with a "
+        "countdown: at its end the answer is no. {explain} shows why it is there.{pace}",
     ),
     (
         "Why",
         "Every component with its raw input and its points; the sum is the score. Below: what would flip it, the plan, "
-        "and a ticket worked out on the live book. Press {approve} when you have seen enough.",
+        "and a ticket on the live book. {approve} opens it; a price that has moved too far is refused; {hold} holds the clock.",
     ),
     (
         "The ticket",
-        "Size, expected fill, costs, liquidation and the worst case, live until the countdown ends. Enter approves, "
-        "Esc leaves it. Keys typed before the box appeared were thrown away.",
+        "Size, fill, costs, liquidation and the worst case, live. `moved` is how far the price has gone since the "
+        "signal, and how far it may. Enter approves, Esc leaves. Keys typed before the box appeared were thrown away.",
     ),
     (
         "Approved",
@@ -71,6 +73,16 @@ def advance(step: int, seen: Seen) -> int:
     return step
 
 
+def pace_text(speed: float, hold: str) -> str:
+    """What a clock that runs fast does to somebody who reads: the price does not wait."""
+    if speed <= 1.5:
+        return ""
+    quarter = render.span(900_000 / speed)
+    return (
+        f" At {render.pace(speed)} 15 minutes pass in {quarter}: decide soon, or {hold} holds the clock while you read."
+    )
+
+
 class TourBox(Canvas):
     """The box with the present step, over the lower edge of the desk."""
 
@@ -78,9 +90,11 @@ class TourBox(Canvas):
         super().__init__(look, id=id)
         self._keymap = keymap
         self.step = 0
+        self._speed = 1.0
 
     def paint(self, seen: Seen) -> None:
         self.step = advance(self.step, seen)
+        self._speed = seen.speed
         self.draw(self._picture(self.size.width))
 
     def skip(self) -> bool:
@@ -94,7 +108,8 @@ class TourBox(Canvas):
     def _picture(self, width: int) -> list[Row]:
         title, text = _STEPS[self.step]
         ids = ("down", "up", "explain", "approve", "faster", "hold", "help", "palette", "pause", "kill", "quit")
-        text = text.format(**{name: self._keymap.key_of(name) for name in ids})
+        names = {name: self._keymap.key_of(name) for name in ids}
+        text = text.format(**names, pace=pace_text(self._speed, names["hold"]))
         inner = max(width - 4, 1)
         head = spread(
             ((f" {self.step + 1} of {len(_STEPS)}  {title} ", "title"),),

@@ -144,6 +144,8 @@ class Ticket(msgspec.Struct, frozen=True):
     worst_case_usdt: float
     reward_risk: float
     refusals: tuple[str, ...] = ()  # why an approval would be refused now
+    drift_r: float | None = None  # how far the fill lies ahead of the signal's close; negative is back
+    drift_limits_r: tuple[float, float] | None = None  # how far ahead, and how far back, is still taken
 
 
 class BreakdownView(View, frozen=True, kw_only=True, tag=True):

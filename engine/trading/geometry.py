@@ -48,6 +48,20 @@ def geometry_refusals(
     return found
 
 
+def drift_limits_r(signal: Signal, settings: ApprovalSettings) -> tuple[float, float]:
+    """How many planned R the price may have run ahead, and fallen back, since the close that made the signal."""
+    if signal.strategy == StrategyId.ACTION_PRICE:
+        nearest = min(_ACTION_PRICE_DRIFT_R, settings.max_drift_r_favour)
+        return nearest, nearest
+    return settings.max_drift_r_favour, settings.max_drift_r_against
+
+
+def drift_r(signal: Signal, entry: float, stop: float) -> float | None:
+    """How many planned R an entry lies ahead of the close that made the signal; negative is back."""
+    r = abs(signal.ref_close - stop)
+    return signal.side * (entry - signal.ref_close) / r if r else None
+
+
 def drift_refusal(
     signal: Signal, entry: Decimal, stop: Decimal, max_drift_bps: float | None, settings: ApprovalSettings
 ) -> RiskRefusal | None:
@@ -61,10 +75,7 @@ def drift_refusal(
     slack = _RELATIVE * float(entry)
     if max_drift_bps is not None and abs(moved) / signal.ref_close * 1e4 > max_drift_bps:
         return RiskRefusal("PriceMoved", f"moved {abs(moved) / signal.ref_close * 1e4:.1f} bp > {max_drift_bps:g} bp")
-    if signal.strategy == StrategyId.ACTION_PRICE:
-        favour = against = min(_ACTION_PRICE_DRIFT_R, settings.max_drift_r_favour)
-    else:
-        favour, against = settings.max_drift_r_favour, settings.max_drift_r_against
+    favour, against = drift_limits_r(signal, settings)
     if moved > favour * r + slack:
         return RiskRefusal("PriceMoved", f"price ran {moved / r:.2f} R ahead > {favour:g} R")
     if -moved > against * r + slack:

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import InvalidOperation
 
+from msgspec import structs
+
 from engine.clock import Clock
 from engine.money import Instrument, Side, decimal
 from engine.port.commands import PreviewTicket
 from engine.port.views import Ticket
 from engine.trading.account_facts import AccountFacts
+from engine.trading.geometry import drift_limits_r, drift_r
 from engine.trading.keeper import Keeper
 from engine.trading.plan import costs_of
 from engine.trading.quotes import Quote
@@ -66,7 +69,10 @@ class Pricing:
         ticket = make_ticket(answer, quote, account, self._rules.risk.exchange_leverage)
         if ticket is None and isinstance(answer, Refusals):
             return answer.reasons[0]
-        return ticket if ticket is not None else RiskRefusal("Unpriced", "no price")
+        if ticket is None:
+            return RiskRefusal("Unpriced", "no price")
+        drift = drift_r(signal, float(ticket.entry), float(ticket.stop))
+        return structs.replace(ticket, drift_r=drift, drift_limits_r=drift_limits_r(signal, self._rules.approval))
 
     def preview(self, command: PreviewTicket) -> Ticket | RiskRefusal:
         """The what-if of symbol, side and stop by hand."""

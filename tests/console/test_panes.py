@@ -167,3 +167,17 @@ async def test_selection_nobody_made_stays_put_while_nothing_waits() -> None:
     )
     assert pane.settle(views.NOW_MS)
     assert pane.selected == "s1"
+
+
+@pytest.mark.parametrize(
+    ("drift", "shown", "role"),
+    [(0.081, "0.09R ahead of 0.25R allowed", ""), (-0.4, "0.40R back of 0.5R allowed", "warn"),
+     (2.3, "2.30R ahead of 0.25R allowed  too far", "danger")],
+)  # fmt: skip
+def test_ticket_says_how_far_the_price_has_gone_and_may_go(drift: float, shown: str, role: str) -> None:
+    rows = breakdown.ticket_rows(views.ticket(drift_r=drift, drift_limits_r=(0.25, 0.5)), 60)
+    assert [row for row in rows if row[0][0].startswith("moved")] == [(("moved    ", "muted"), (shown, role))]
+
+
+def test_ticket_without_a_signal_has_no_drift() -> None:
+    assert "moved" not in text(breakdown.ticket_rows(views.ticket(), 60))

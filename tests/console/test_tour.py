@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from console.screens.tour import Seen, advance
+import pytest
+
+from console.keymap import Keymap
+from console.look import Look
+from console.rows import plain
+from console.screens.place import TOUR_HEIGHT
+from console.screens.tour import Seen, TourBox, advance, pace_text
 from engine.port import commands as ask
 from tests.support import console_views as views
 from tests.support.frames import console, settle, text_frame, until
@@ -53,3 +59,23 @@ async def test_tour_can_be_leafed_through() -> None:
         await until(pilot, lambda: "6 of 6" in "\n".join(text_frame(app)))
         await pilot.press("n")
         await until(pilot, lambda: app.desk.tour is None)
+
+
+@pytest.mark.parametrize("width", [78, 100])
+@pytest.mark.parametrize("speed", [1.0, 20.0, 600.0])
+def test_every_step_fits_its_box_at_any_speed(width: int, speed: float) -> None:
+    keymap = Keymap({})
+    for step in range(6):
+        box = TourBox(Look(), keymap, id="tour")
+        box.step, box._speed = step, speed
+        rows = [plain(row) for row in box._picture(width)]
+        assert len(rows) == TOUR_HEIGHT
+        last_words = " ".join(row.strip("│ ") for row in rows[1:-1]).rstrip()
+        assert last_words.endswith(".")
+
+
+def test_a_fast_clock_is_told_with_the_way_to_hold_it() -> None:
+    assert pace_text(1.0, "space") == ""
+    assert pace_text(20.0, "space") == (
+        " At 20x 15 minutes pass in 45s: decide soon, or space holds the clock while you read."
+    )
