@@ -32,6 +32,7 @@ from strategies.filters import Blocks
 from strategies.model import MarketSnapshot
 from strategies.settings import StrategySettings
 from tests.bench.bench_close import Market, Quiet, instrument
+from tests.bench.table import note
 from tests.support.trading import make_signal
 
 APPROVALS, SYMBOLS, CLOSES = 60, 600, 40
@@ -141,11 +142,11 @@ def main() -> None:
     if len(ordered) < 5:
         raise SystemExit(f"only {len(ordered)} approvals came through, {refused} were refused")
     p99 = statistics.quantiles(ordered, n=100, method="inclusive")[98]
-    print(
-        f"approve to bytes on the socket, {len(ordered)} approvals ({refused} refused) over {len(done)} closes of "
-        f"{symbols} symbols: median {ordered[len(ordered) // 2]:.1f} ms, p99 {p99:.1f} ms (goal {GOAL_MS:g} ms), "
-        f"most {ordered[-1]:.1f} ms"
+    detail = (
+        f"{len(ordered)} over {len(done)} closes of {symbols} symbols, {refused} refused, most {ordered[-1]:.1f} ms"
     )
+    note("yes to bytes on the socket, median", ordered[len(ordered) // 2], unit=" ms")
+    note("yes to bytes on the socket, p99", p99, unit=" ms", goal=GOAL_MS, detail=detail)
 
 
 if __name__ == "__main__":

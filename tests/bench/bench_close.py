@@ -28,6 +28,7 @@ from strategies.filters import Blocks
 from strategies.indicators import EMA_PERIODS
 from strategies.model import TIMEFRAME_MS, BookFlow, Candles, MarketSnapshot
 from strategies.settings import StrategySettings
+from tests.bench.table import note
 from tests.support.series import START_MS, TICK, walk
 
 M15 = TIMEFRAME_MS["15m"]
@@ -124,6 +125,7 @@ async def measure(symbols: int, closes: int) -> None:
     print(f"warm-up of {symbols} symbols: {perf_counter() - started:.2f} s")
     runner = asyncio.create_task(pipeline.run())
     ours: list[float] = []
+    lag_p99_ms: list[float] = []
     for number in range(closes):
         event = market.close(number)
         lags: list[float] = []
@@ -141,6 +143,7 @@ async def measure(symbols: int, closes: int) -> None:
         report = pipeline.report
         assert report is not None
         ours.append(report.wall_ms / 1000)
+        lag_p99_ms.append(float(np.percentile(lags, 99)))
         rate = process_time() - busy
         print(
             f"close of {'+'.join(event.timeframes):12} signals out after {report.wall_ms / 1000:6.3f} s, all done "
@@ -150,12 +153,14 @@ async def measure(symbols: int, closes: int) -> None:
         )
         print("   ", dict(report.reasons.most_common(12)))
     runner.cancel()
+    note("close of all symbols, slowest until its signals", max(ours), unit=" s", goal=1.0, detail=f"{symbols} symbols")
+    note("lag of the loop during closes, worst p99", max(lag_p99_ms), unit=" ms", goal=20.0)
     theirs = [in_pandas({tf: market.panels.candles(name, tf) for tf in CAPACITY}) for name in market.names[:8]]
     mine, other = min(ours) / symbols, min(theirs)
-    print(
-        f"a symbol: {mine * 1e3:.2f} ms here, {other * 1e3:.1f} ms in pandas and pandas-ta-classic = "
-        f"{other / mine:.0f}x ({other * symbols:.0f} s for {symbols} symbols)"
-    )
+    note(
+        "candle close, to pandas and pandas-ta-classic", mine / other, goal=0.01,
+        detail=f"{mine * 1e3:.2f} to {other * 1e3:.1f} ms a symbol, {other / mine:.0f} times",
+    )  # fmt: skip
 
 
 def in_pandas(bars: dict[str, Candles]) -> float:

@@ -21,6 +21,7 @@ from strategies.value import profiles
 from strategies.vwap import daily_vwap
 from strategies.zones.build import ZoneContext, build
 from strategies.zones.v2 import build_v2
+from tests.bench.table import note
 from tests.support.series import TICK, folded, walk
 
 BARS = {"15m": 2000, "1h": 1000, "4h": 900, "1d": 365}
@@ -82,7 +83,12 @@ def main() -> None:
             f"{live / symbols * 1e6:6.0f} µs a series, pandas-ta-classic {theirs * 1e6:7.0f} µs = "
             f"{theirs / (live / symbols):4.1f}x (whole {theirs / (whole / symbols):4.1f}x)"
         )
-    print(f"all timeframes and the regime at one close: {fastest(lambda: one_close(panels)):.3f} s")
+    note(
+        "features of all symbols at one close",
+        fastest(lambda: one_close(panels)),
+        unit=" s",
+        detail=f"{symbols} symbols",
+    )
     first = panels["15m"][0]
     frames = {"15m": first} | {tf: folded(first, tf) for tf in ("1h", "4h", "1d")}
     ind = {tf: indicators(c) for tf, c in frames.items()}

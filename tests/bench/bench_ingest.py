@@ -35,6 +35,7 @@ from engine.exchange.venue import Venue
 from engine.exchange.wire_market import Depth, DepthDiff, decoder_for
 from engine.market.book import OrderBook
 from engine.market.books import Books
+from tests.bench.table import note
 from tests.support.captures import PLACES
 from tests.support.recorded_wire import Frame, frames
 
@@ -56,15 +57,13 @@ class IngestFigures:
     book_us: float
     ccxt_book_us: float
 
-    def lines(self) -> list[str]:
-        return [
-            f"socket to top {TOP}     ours {self.ours_us:6.1f} us   websockets+json+SortedDict {self.stock_us:6.1f} us"
-            f"   {self.ours_us / self.stock_us:.2f}x (goal 0.40x)",
-            f"message to top {TOP}    ours {self.message_us:6.1f} us   ccxt pro {self.ccxt_message_us:6.1f} us"
-            f"   {self.message_us / self.ccxt_message_us:.2f}x",
-            f"book alone          ours {self.book_us:6.1f} us   ccxt pro {self.ccxt_book_us:6.1f} us"
-            f"   {self.book_us / self.ccxt_book_us:.2f}x (goal 0.65x)",
-        ]
+    def tell(self) -> None:
+        for name, mine, theirs, goal in (
+            ("socket to top 20, to websockets+json+SortedDict", self.ours_us, self.stock_us, 0.40),
+            ("message to top 20, to ccxt pro", self.message_us, self.ccxt_message_us, None),
+            ("book alone, to ccxt pro", self.book_us, self.ccxt_book_us, 0.65),
+        ):
+            note(name, mine / theirs, goal=goal, detail=f"{mine:.1f} to {theirs:.1f} us of processor an event")
 
 
 @dataclass(frozen=True)
@@ -293,7 +292,7 @@ def main() -> None:
         return
     figures = measure(path, int(sys.argv[1]) if len(sys.argv) > 1 else 3)
     print(f"ingest of {figures.events} depth events")
-    print("\n".join(figures.lines()))
+    figures.tell()
 
 
 if __name__ == "__main__":
