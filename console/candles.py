@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from console import render
+from console import profile, render
 from console.rows import Row, left
+from console.scale import Scale
 from engine.port.views import ChartBar, ChartLevel, ChartView
 
 AXIS = 15
+_WIDE = 136  # from this width on there is room for the volume by price
 _BROAD = 0.15  # of the height; broader bands are drawn by their edges
 _LEVEL_ROLE = {
     "entry": "accent", "stop": "loss", "tp1": "profit", "tp2": "profit", "trail": "profit", "fill": "accent",
@@ -25,28 +27,6 @@ _RISING = {
     ("", "b"): "╻", ("b", "w"): "╿", ("w", "b"): "╽",
 }  # fmt: skip
 _FALLING = _RISING | {("b", "b"): "█", ("b", ""): "▀", ("", "b"): "▄", ("b", "w"): "▀", ("w", "b"): "▄"}
-
-
-class Scale:
-    """Prices to half cells, counted from the top."""
-
-    def __init__(self, low: float, high: float, height: int) -> None:
-        self.low, self.high, self.height = low, high if high > low else low + 1.0, height
-
-    def half(self, price: float) -> int:
-        """The half cell a price falls into, 0 at the top."""
-        share = (self.high - price) / (self.high - self.low)
-        return max(0, min(int(share * self.height * 2), self.height * 2 - 1))
-
-    def row(self, price: float) -> int:
-        return self.half(price) // 2
-
-    def price(self, row: int) -> float:
-        """The price in the middle of a row."""
-        return self.high - (row + 0.5) / self.height * (self.high - self.low)
-
-    def holds(self, price: float) -> bool:
-        return self.low <= price <= self.high
 
 
 def scale_of(bars: Sequence[ChartBar], levels: Sequence[ChartLevel], height: int) -> Scale:
@@ -73,18 +53,23 @@ def column(bar: ChartBar, scale: Scale) -> dict[int, str]:
 
 
 def chart_rows(view: ChartView, width: int, height: int, back: int = 0) -> list[Row]:
-    """The chart `back` bars before the newest: candles, levels with their labels, price axis, volume, time axis."""
+    """The chart `back` bars before the newest: candles, levels with their labels, price axis, volume, time axis.
+
+    On wide screens the volume by price stands between the candles and the axis.
+    """
     if not view.bars:
         return [(("no candles yet", "muted"),)]
     volume_height = 3 if height >= 18 else 0
     plot_height = max(height - volume_height - 1, 3)
-    columns = max(width - AXIS - 2, 10)
+    side = profile.WIDTH if width >= _WIDE else 0
+    columns = max(width - AXIS - 2 - side, 10)
     end = max(len(view.bars) - back, 1)
     bars = view.bars[max(end - columns, 0) : end]
     scale = scale_of(bars, view.levels, plot_height)
     drawn = [column(bar, scale) for bar in bars]
     shade, lines = _levels(view.levels, scale)
     labels = _labels(view, bars[-1], scale)
+    beside = profile.profile_rows(bars, scale) if side else []
     rows: list[Row] = []
     for y in range(plot_height):
         line = lines.get(y)
@@ -97,9 +82,9 @@ def chart_rows(view: ChartView, width: int, height: int, back: int = 0) -> list[
             spans.append((glyph, role))
         rest = columns - len(bars)
         filler = ("┄" * rest, line) if line else ("░" * rest, "muted") if y in shade else (" " * rest, "")
-        rows.append((*_merged([*spans, filler]), *labels[y]))
+        rows.append((*_merged([*spans, filler]), *(beside[y] if side else ()), *labels[y]))
     if volume_height:
-        rows += _volume(bars, columns, volume_height)
+        rows += _volume(bars, columns, volume_height, side)
     rows.append(_time_axis(bars, columns, view.timeframe))
     return rows
 
@@ -144,7 +129,7 @@ def _labels(view: ChartView, last: ChartBar, scale: Scale) -> list[Row]:
     return axis
 
 
-def _volume(bars: Sequence[ChartBar], columns: int, height: int) -> list[Row]:
+def _volume(bars: Sequence[ChartBar], columns: int, height: int, side: int) -> list[Row]:
     largest = max((bar.volume for bar in bars), default=0.0)
     rows: list[Row] = []
     for y in range(height):
@@ -156,7 +141,8 @@ def _volume(bars: Sequence[ChartBar], columns: int, height: int) -> list[Row]:
             glyph = " ▁▂▃▄▅▆▇█"[eighths]
             spans.append((glyph, "up_bar" if bar.close >= bar.open else "down_bar"))
         label = render.quantity(largest) + " vol" if y == 0 else ""
-        rows.append((*_merged([*spans, (" " * (columns - len(bars)), "")]), (" ", ""), left(label, AXIS, "muted")))
+        filler = (" " * (columns - len(bars) + side), "")
+        rows.append((*_merged([*spans, filler]), (" ", ""), left(label, AXIS, "muted")))
     return rows
 
 

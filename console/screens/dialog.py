@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 # Keys a dialog answers although a field has the keyboard.
 _OURS = frozenset(
-    {"escape", "enter", "tab", "shift+tab", "up", "down", "pageup", "pagedown", "ctrl+n", "ctrl+p", "ctrl+c"}
+    {"escape", "enter", "tab", "shift+tab", "up", "down", "pageup", "pagedown", "ctrl+n", "ctrl+p", "ctrl+c", "ctrl+l"}
 )
 
 
@@ -176,6 +176,8 @@ class Dialog(Leaving[T | None], ModalScreen[T | None], Generic[T]):
         event.stop()
         if event.key == "escape" and not self.busy:
             self.dismiss(None)
+        elif event.key == "ctrl+l":
+            self.desk_app.repaint_all()
         elif event.key == "enter":
             event.prevent_default()
             self._enter_once()

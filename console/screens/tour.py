@@ -34,7 +34,8 @@ _STEPS = (
     (
         "Why",
         "Every component with its raw input and its points; the sum is the score. Below: what would flip it, the plan, "
-        "and a ticket on the live book. {approve} opens it; a price that has moved too far is refused; {hold} holds the clock.",
+        "and a ticket on the live book. {approve} opens it. A price that has moved too far is refused; {hold} holds "
+        "the clock.",
     ),
     (
         "The ticket",

@@ -6,8 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.candles import AXIS, Scale, chart_rows, column
+from console.candles import AXIS, chart_rows, column
 from console.rows import plain, width_of
+from console.scale import Scale
 from engine.port.views import ChartBar, ChartLevel
 from tests.support import console_views as views
 
