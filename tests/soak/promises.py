@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAKED_S = 2.0
 SEEN_S = NAKED_S + 2 * LOOK_S  # a spell is seen a look late at its beginning and at its end
 GROWTH_PCT_A_DAY = 5.0
-SHORT_H = 6.0  # a shorter run fills caches; its slope says nothing of a day
+SHORT_H = 12.0  # a shorter run fills caches; its slope says nothing of a day
 FILES_MORE = 5
 ENDS = (["approved"], ["approved", "refused"], ["refused"], ["rejected"], ["expired"])
 TRIES = 60
