@@ -74,7 +74,7 @@ class Navigator:
     async def symbols(self) -> list[Entry]:
         """Every symbol the engine knows, the newest answer kept."""
         app = self._app
-        reply = await app.submitter.ask(ask.Query(id=app.options.next_id(), actor=app.options.actor, what="symbols"))
+        reply = await app.submitter.ask(ask.Query(id=app.options.next_id(), actor=app.options.actor, what="directory"))
         if isinstance(reply, ask.Done) and reply.data:
             rows = msgspec.json.decode(reply.data, type=list[str | dict[str, object]])
             self._symbols = [_entry({"symbol": row} if isinstance(row, str) else row) for row in rows]
@@ -204,7 +204,7 @@ class Navigator:
 
 
 def _entry(row: dict[str, object]) -> Entry:
-    """A finder entry of one symbol as the engine lists it."""
+    """A finder entry of one symbol as the engine lists it, with how it stands."""
     about = str(row.get("about") or row.get("state") or "")
     last = row.get("last")
     return Entry(id=str(row["symbol"]), name=str(row["symbol"]), about=about, mark="" if last is None else str(last))

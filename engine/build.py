@@ -19,6 +19,7 @@ from engine.desk.attention import Attention
 from engine.desk.bar_walk import BarWalk
 from engine.desk.data_alerts import DataAlerts
 from engine.desk.desk import Desk
+from engine.desk.directory import Directory
 from engine.desk.gauges import Gauges
 from engine.desk.holds import Holds
 from engine.desk.link_alarm import LinkAlarm
@@ -243,6 +244,7 @@ def _wired(
     vitals = Vitals(clock, bus, client, coordinator, feed, pipeline, floor, gauges, journal, settings.strategies, own)
     answers.join(reports.table())
     answers.join(vitals.table())
+    answers.join(Directory(coordinator, instruments, pipeline.regimes, feed.last).table())
     answers.join(SignalCard(answers, reports, pictures, settings).table())
     topics = _topics(clock, pictures, gauges)
     desk = Desk(clock, topics, notices, floor, answers, quotes, focus, ServedSpeed(control, clock).set, late.stop)

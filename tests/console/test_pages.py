@@ -16,7 +16,7 @@ PAGES: dict[str, Any] = views.desk() | {"chart": views.chart(), "performance": v
 
 
 def lists(port: FakePort) -> None:
-    known = {"symbols": views.symbols_json(), "trades": msgspec.json.encode(views.TRADES)}
+    known = {"directory": views.symbols_json(), "trades": msgspec.json.encode(views.TRADES)}
     port.answer(ask.Query, lambda command: ask.Done(data=known.get(command.what, b"[]")))
 
 

@@ -17,7 +17,7 @@ from tests.support.fake_port import FakePort
 
 async def live(port: FakePort, demo: bool) -> None:
     """Move the market a little, ten times a second."""
-    lists = {"symbols": views.symbols_json(), "trades": msgspec.json.encode(views.TRADES)}
+    lists = {"directory": views.symbols_json(), "trades": msgspec.json.encode(views.TRADES)}
     port.answer(ask.Query, lambda command: ask.Done(data=lists.get(command.what, b"[]")))
     over = {"venue": "sim", "banner": "DEMO · recorded data · speed 20x", "speed": 20.0} if demo else {}
     for topic, view in views.desk().items():
