@@ -127,7 +127,7 @@ class _WebSocket:
 
     async def receive(self) -> str | bytes:
         try:
-            return await self._connection.recv()
+            return await self._connection.recv(decode=False)  # the decoders read bytes
         except websockets.ConnectionClosed as error:
             raise SocketClosed(_why(error)) from error
 

@@ -110,7 +110,7 @@ async def test_a_stream_that_ends_says_why() -> None:
         port = next(iter(server.sockets)).getsockname()[1]
         opened = await transport.open(f"ws://127.0.0.1:{port}/public/stream")
         await opened.send("hello")
-        assert await opened.receive() == "hello"
+        assert await opened.receive() == b"hello"
         with pytest.raises(SocketClosed, match="1008 Too many requests"):
             await opened.receive()
         with pytest.raises(SocketClosed):
