@@ -74,7 +74,7 @@ fidelity: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.house.mutants
 
-# Changes six safety modules in a thousand small ways; under 90 % noticed fails. Six minutes: `make mutation JOBS=2`.
+# Changes six safety modules in a thousand small ways; under 90 % noticed fails. Eight minutes of a core.
 mutation: JOBS ?= 1
 mutation: $(VENV)/.dev
 	$(BIN)/python -m tests.house.mutation $(JOBS)

@@ -137,7 +137,7 @@ def settle(window: Window, ticket: Ticket, header: int | None, now_ms: int) -> W
     rest = {number: cost for number, cost in window.open.items() if number != ticket.number}
     seen = window.header_max
     goes_on = header is not None and ticket.at_turn and 0 < window.header_before <= header
-    if header is not None and header >= 0 and ticket.window == window.index and not goes_on:
+    if header is not None and ticket.window == window.index and not goes_on:
         seen = max(seen, header)
     return replace(window, open=rest, header_max=seen)
 

@@ -119,10 +119,10 @@ class DepthSync:
         if first_event:
             self.state, self.reason = SyncState.BUFFERING, "waiting for a snapshot"
             return NeedSnapshot(self.reason)
-        return self._bridge() if self._snapshot is not None else _HOLD
+        return self._bridge()
 
     def _bridge(self) -> Answer:
-        """Join the snapshot to the buffered events, if they meet."""
+        """Join the snapshot to the buffered events, if there is one and they meet."""
         snapshot = self._snapshot
         if snapshot is None:
             return _HOLD

@@ -185,6 +185,9 @@ def test_an_account_too_small_for_any_trade_is_told_the_least_there_is() -> None
     pennies = replace(RICH, equity=Decimal("0.1"))
     nothing = {"min_qty": 0, "market_min_qty": 0, "min_notional": 0}
     assert refused(account=pennies, instrument=nothing) == [("QuantityTooSmall", "quantity 0.000 < 0.001")]
+    for step, market_step in (("0.01", "0.001"), ("0.001", "0.01")):
+        coarse = {**nothing, "step": step, "market_step": market_step}
+        assert refused(account=pennies, instrument=coarse) == [("QuantityTooSmall", "quantity 0.00 < 0.01")]
     # One unit of money is equity; what it buys is for the other limits to judge.
     assert [name for name, _ in refused(account=replace(RICH, equity=Decimal(1)))] == ["NotionalTooSmall"]
 
