@@ -147,8 +147,10 @@ class Pane(Canvas, can_focus=True):
         return max((self.size.height - 2) // 2, 1)
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Draw the box anew once the keyboard is here or gone; the event of focus comes before that."""
-        super().watch_has_focus(has_focus)
+        """Draw the box anew once the keyboard is here or gone; the event of focus comes before that.
+
+        The style sheet has no say in it, so it is not asked.
+        """
         self.repaint()
 
     def on_focus(self, event: events.Focus) -> None:

@@ -185,10 +185,10 @@ class DeskScreen(Screen[None], inherit_bindings=False):
 
     def go(self, name: str) -> None:
         """Give a pane the keyboard, and the room where there is only room for one."""
-        self.place.use(name)
-        self.query_one(Deck).rearrange()
+        if self.place.use(name):
+            self.query_one(Deck).rearrange()
+            self.call_after_refresh(self.on_beat)
         self.panes[name].focus(scroll_visible=False)
-        self.call_after_refresh(self.on_beat)
 
     # --- keys -----------------------------------------------------------------------------------------------------
 

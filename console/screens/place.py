@@ -99,14 +99,21 @@ class DeskLayout(Layout):
         self.recent: list[str] = ["signals", "why", "book", "positions", "regime", "limits"]
         self.banner = False
         self.tour = False
+        self._size = Size(0, 0)
 
-    def use(self, pane: str) -> None:
-        """This pane was used last."""
+    def use(self, pane: str) -> bool:
+        """This pane was used last; True when that moves anything."""
+        before = self._parts()
         self.recent.remove(pane)
         self.recent.insert(0, pane)
+        return self._parts() != before
+
+    def _parts(self) -> dict[str, Region]:
+        return place(self._size.width, self._size.height, self.recent, self.banner, self.tour)
 
     def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
-        parts = place(size.width, size.height, self.recent, self.banner, self.tour)
+        self._size = size
+        parts = self._parts()
         placements: list[WidgetPlacement] = []
         for order, child in enumerate(children):
             region = parts.get(child.id or "")
