@@ -35,6 +35,7 @@ TIMEFRAMES = (BASE, *FOLDED)
 GRACE_SHARE = 0.25
 DEADLINE_SHARE = 0.75
 ASKED_BARS = 3
+TOGETHER_S = 0.25  # machine time in which stragglers are gathered to be told
 PARALLEL = 50
 REMEMBERED = 3  # closes whose arrivals are kept
 
@@ -132,15 +133,27 @@ class Closes:
             timer.cancel()
 
     async def _chase(self, close_ms: int, deadline_ms: int, missing: Iterable[str]) -> None:
-        """Ask for what did not come and tell each straggler as it comes; give up at the deadline."""
+        """Ask for what did not come and tell the stragglers as they come; give up at the deadline.
+
+        They are told together, a few times a second: after a silence of the stream everybody is late, and one word for
+        each of hundreds of symbols is more than those who listen can keep in their hands.
+        """
         width = asyncio.Semaphore(PARALLEL)
+        came: set[str] = set()
 
         async def ask(symbol: str) -> None:
             async with width:
                 if await self._ask(symbol, close_ms, deadline_ms):
-                    self._tell(close_ms, {symbol}, first=False)
+                    came.add(symbol)
 
-        await asyncio.gather(*(ask(symbol) for symbol in sorted(missing)))
+        asking = asyncio.gather(*(ask(symbol) for symbol in sorted(missing)))
+        try:
+            while not asking.done():
+                await asyncio.wait({asking}, timeout=TOGETHER_S)
+                self._tell(close_ms, came, first=False)
+            await asking
+        finally:
+            asking.cancel()
         await self._clock.sleep_until(deadline_ms)
         # Bars the stream brought meanwhile.
         self._tell(close_ms, self._arrived.get(close_ms, set()) & set(self._live()), first=False)

@@ -135,6 +135,19 @@ def test_what_the_stream_did_not_bring_is_asked_for_after_the_grace_and_told_alo
     serve(act)
 
 
+def test_a_silent_stream_makes_one_word_of_all_stragglers_not_one_for_each() -> None:
+    late = ["AAAUSDT", "ZZZUSDT"]
+
+    async def act(desk: Desk) -> None:
+        desk.room.exchange.latency_s = 0.1
+        await desk.room.clock.sleep_until(CLOSE + 200)
+        desk.stream("BTCUSDT", CLOSE)
+        await desk.room.clock.sleep_until(CLOSE + 7_000)
+        assert [event.symbols for event in desk.told] == [("BTCUSDT",), tuple(late)]
+
+    serve(act)
+
+
 def test_nobody_is_told_before_btc_even_if_it_must_be_asked_for() -> None:
     async def act(desk: Desk) -> None:
         desk.room.exchange.latency_s = 4.0
