@@ -58,6 +58,7 @@ class GapRepair:
         self._panels = panels
         self._budget = budget
         self._live = live
+        self._looked_ms: dict[str, int] = {}  # up to where each timeframe was looked at last
 
     async def run(self) -> None:
         """Look and fill at every turn; ends only by cancellation or StoreError."""
@@ -81,7 +82,9 @@ class GapRepair:
         for tf in timeframes:
             step = TIMEFRAME_MS[tf]
             end_ms = now_ms // step * step
-            start_ms = end_ms - lookback_ms(tf, self._settings.gap_lookback_min)
+            # A turn may come hours late: after a sleep of the machine, or behind a long repair while the gate was shut.
+            start_ms = min(end_ms - lookback_ms(tf, self._settings.gap_lookback_min), self._looked_ms.get(tf, end_ms))
+            self._looked_ms[tf] = end_ms
             for symbol in self._live():
                 times = self._panels.candles(symbol, tf).open_time
                 if len(times) == 0:

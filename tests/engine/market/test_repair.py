@@ -67,6 +67,23 @@ def test_a_new_hole_is_found_once_within_the_look_back() -> None:
     play(act)
 
 
+def test_a_turn_that_comes_late_looks_back_to_the_one_before() -> None:
+    async def act(room: Room) -> None:
+        await room.loader.load("BTCUSDT")
+        mender = repair(room)
+        assert await mender.look(("15m",)) == []
+        await room.clock.sleep(6 * 3600.0)
+        await room.loader.load("BTCUSDT")
+        open_ms = T0 + 6 * M15  # four and a half hours ago, far beyond the look back of two
+        columns = await room.queries.candles("BTCUSDT", "15m")
+        keep = columns.open_time != open_ms
+        room.panels.load("BTCUSDT", "15m", type(columns)(*(column[keep] for column in columns)))
+        assert await repair(room).look(("15m",)) == []
+        assert [row.from_ms for row in await mender.look(("15m",))] == [open_ms]
+
+    play(act)
+
+
 def test_a_hole_the_exchange_cannot_fill_is_given_up_until_the_next_day() -> None:
     async def act(room: Room) -> None:
         open_ms = T0 - 4 * M15
