@@ -102,6 +102,10 @@ class Desk:
                 return _unknown(symbol)
             case PreviewTicket():
                 return await self._preview(command)
+            case ApproveSignal(signal_id=signal_id):
+                if (entry := self._floor.admission.queue.entries.get(signal_id)) is not None and entry.pending:
+                    await self._quotes.ready(entry.signal.symbol, BOOK_WAIT_S)
+                return await self._floor.submit(command)
             case _:
                 return await self._floor.submit(command)
 

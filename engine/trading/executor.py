@@ -29,6 +29,7 @@ from engine.trading.inputs import (
     age_ms,
 )
 from engine.trading.intents import CancelOrder, ExitMarket, OrderIntent, PlaceEntry, PlaceStop, PlaceTier
+from engine.trading.liquidation import usable_leverage
 from engine.trading.order import Order
 from engine.trading.plan import PositionPlan
 
@@ -174,14 +175,16 @@ class Executor:
             return self._lost(name)  # also an answer nobody can read: it may have taken effect
 
     async def _prepare(self, symbol: str) -> tuple[int, str] | None:
-        """Set the leverage once per symbol; what went wrong otherwise."""
+        """Set the leverage once per symbol, lower where the contract admits less; what went wrong otherwise."""
         if symbol in self._prepared:
             return None
+        leverage = self._leverage
         try:
             async with asyncio.timeout(self._timeout_s * 2):
-                await self._gateway.set_leverage(symbol, self._leverage)
+                leverage = usable_leverage(await self._gateway.brackets(symbol), self._leverage)
+                await self._gateway.set_leverage(symbol, leverage)
         except Rejected as error:
-            return error.code, f"leverage {self._leverage}: {error.message}"
+            return error.code, f"leverage {leverage}: {error.message}"
         except (ExchangeError, DataError, TimeoutError) as error:
             return 0, f"leverage not confirmed: {error}"
         self._prepared.add(symbol)

@@ -46,6 +46,11 @@ def stop_share(entry: Decimal, stop: Decimal, liquidation: Decimal | None) -> fl
     return float(abs(entry - stop) / distance) if distance else float("inf")
 
 
+def usable_leverage(brackets: Sequence[Bracket], wanted: int) -> int:
+    """The leverage an account can set for a contract: as wanted, or the most the exchange admits (-4028 beyond)."""
+    return min(wanted, max((bracket.initial_leverage for bracket in brackets), default=wanted))
+
+
 def most_notional(brackets: Sequence[Bracket], leverage: int) -> Decimal | None:
     """The largest position the exchange admits at a leverage; None when the brackets are not known."""
     caps = [bracket.notional_cap for bracket in brackets if bracket.initial_leverage >= leverage]

@@ -17,7 +17,7 @@ from engine.errors import InvariantBroken
 from engine.exchange.orders import Bracket
 from engine.money import ZERO, Instrument, Side, decimal, plain
 from engine.trading.geometry import drift_refusal, geometry_refusals, reward_r
-from engine.trading.liquidation import liquidation_price, most_notional, stop_share
+from engine.trading.liquidation import liquidation_price, most_notional, stop_share, usable_leverage
 from engine.trading.losses import loss_share
 from engine.trading.plan import Costs, PositionPlan, plan_of
 from engine.trading.quotes import Quote, Walk, walk
@@ -216,12 +216,13 @@ def _size_refusals(
         found.append(_no("NotionalTooSmall", f"notional {notional:.2f} < {plain(instrument.min_notional)}"))
     if walked.filled < quantity:
         found.append(_no("BookTooThin", f"the book shows {plain(walked.filled)} of {plain(quantity)}"))
-    margin = notional / settings.exchange_leverage
+    leverage = usable_leverage(account.brackets, settings.exchange_leverage)
+    margin = notional / leverage
     if margin > account.available:
         found.append(_no("MarginShort", f"margin {margin:.2f} > available {account.available:.2f}"))
-    most = most_notional(account.brackets, settings.exchange_leverage)
+    most = most_notional(account.brackets, leverage)
     if most is not None and notional > most:
-        reach = f"{plain(most)} at {settings.exchange_leverage}x"
+        reach = f"{plain(most)} at {leverage}x"
         found.append(_no("AboveBracket", f"notional {notional:.0f} > {reach}"))
     share = stop_share(entry, stop, liquidation)
     limit = settings.max_stop_share_of_liquidation

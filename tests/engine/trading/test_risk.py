@@ -13,7 +13,7 @@ from config.schema import RiskSettings
 from engine.errors import InvariantBroken
 from engine.exchange.orders import Bracket
 from engine.money import Side
-from engine.trading.liquidation import liquidation_price, most_notional, stop_share
+from engine.trading.liquidation import liquidation_price, most_notional, stop_share, usable_leverage
 from engine.trading.losses import Booking, booked_since, day_start_ms, loss_share, week_start_ms
 from engine.trading.plan import Costs, exit_plan_of
 from engine.trading.quotes import Quote, walk
@@ -120,6 +120,17 @@ class TestLiquidation:
         ]
         assert most_notional(brackets, 20) == 250_000
         assert most_notional([], 20) is None
+
+    def test_a_contract_that_admits_less_leverage_binds_more_margin(self) -> None:
+        brackets = (Bracket(5, Decimal(0), Decimal(100_000), Decimal("0.1"), Decimal(0)),)
+        assert usable_leverage(brackets, 20) == 5
+        assert usable_leverage([], 20) == 20
+        money = Decimal(10_000)
+        quote = Quote("BTCUSDT", True, ((99.99, 1e6),), ((100.0, 1e6),))
+        poor = Account(money, money, Decimal(900), brackets=brackets)  # 5,000 of notional at 5x bind 1,000
+        answer = check(make_signal(), make_instrument(), quote, poor, Portfolio(), FREE, Rules(), T0)
+        assert isinstance(answer, Refusals)
+        assert [str(reason) for reason in answer.reasons] == ["MarginShort: margin 1000.00 > available 900.00"]
 
 
 class TestLosses:
