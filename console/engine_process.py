@@ -47,10 +47,10 @@ def run_headless(
         return asyncio.run(_headless(loaded, home, record, for_s, summary, story, as_json))
 
 
-def run_inline(loaded: Loaded, home: Path, options: ConsoleOptions) -> int:
+def run_inline(loaded: Loaded, home: Path, options: ConsoleOptions, *, record: bool = False) -> int:
     """Engine and screen on one loop; leaving the screen stops both."""
     with _locked(home):
-        return asyncio.run(_inline(loaded, home, options))
+        return asyncio.run(_inline(loaded, home, options, record))
 
 
 def run_drill(loaded: Loaded, home: Path, name: str, for_s: float, say: Callable[[str], None]) -> dict[str, Any]:
@@ -96,10 +96,10 @@ async def _headless(
     return code
 
 
-async def _inline(loaded: Loaded, home: Path, options: ConsoleOptions) -> int:
+async def _inline(loaded: Loaded, home: Path, options: ConsoleOptions, record: bool) -> int:
     from console.app import PerpdeckApp
 
-    engine = await _built(loaded, home, record=False)
+    engine = await _built(loaded, home, record=record)
     running = asyncio.create_task(engine.run())
     try:
         await engine.opened.wait()

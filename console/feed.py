@@ -14,7 +14,7 @@ from typing import TypeVar
 from console.beat import rate_hz
 from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice
-from engine.port.views import AnyView, BookView, BreakdownView, ChartView, HealthView, RegimeView
+from engine.port.views import AnyView, HealthView, subject_of
 
 V = TypeVar("V", bound=AnyView)
 
@@ -212,17 +212,3 @@ class Feed:
                 self.on_notice(notice)
                 self.stir.set()
         self._lost.set()
-
-
-def subject_of(view: AnyView) -> dict[str, str]:
-    """The arguments that would ask for this very view."""
-    match view:
-        case BookView():
-            return {"symbol": view.symbol}
-        case ChartView():
-            return {"symbol": view.symbol, "tf": view.timeframe}
-        case RegimeView(focus=focus) if focus is not None:
-            return {"symbol": focus.symbol}
-        case BreakdownView(signal=signal) if signal is not None:
-            return {"signal_id": signal.id}
-    return {}

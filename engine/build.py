@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -27,6 +28,7 @@ from engine.desk.market_quotes import MarketQuotes
 from engine.desk.measured import Measured
 from engine.desk.notice_log import NoticeLog
 from engine.desk.pictures import Pictures
+from engine.desk.recorder import Recorder
 from engine.desk.recovery import Recovery
 from engine.desk.reports import Reports
 from engine.desk.signal_card import SignalCard
@@ -43,7 +45,7 @@ from engine.exchange.instance import instance_name
 from engine.exchange.key_rights import refuse_withdrawals
 from engine.exchange.transport import AiohttpTransport
 from engine.exchange.venue import Venue, venue_for
-from engine.log import open_logs
+from engine.log import Masker, open_logs
 from engine.market.archive import Archive
 from engine.market.books import Books
 from engine.market.candles import CandlePanels
@@ -89,6 +91,7 @@ PREFIX = "pd"
 async def build_engine(loaded: Loaded, home: Path, *, record: bool = False) -> Engine:
     """An engine ready to run. Starts or adopts the embedded exchange where the venue is sim.
 
+    With `record` it keeps the session below `recordings/` of the home, for replay.
     Raises ExchangeDidNotStart, StoreError, KeyUnusable.
     """
     settings = loaded.settings
@@ -101,7 +104,8 @@ async def build_engine(loaded: Loaded, home: Path, *, record: bool = False) -> E
     trading_url, history_url = _urls(settings, home, instance)
     migrate(trading_url, "trading")
     migrate(history_url, "history")
-    return _wired(loaded, home, clock, venue, secrets, trading_url, history_url, control)
+    keep = Masker(secrets_values).clean if record else None
+    return _wired(loaded, home, clock, venue, secrets, trading_url, history_url, control, keep)
 
 
 async def _venue(settings: Settings, secrets: Secrets, home: Path) -> tuple[Venue, Secrets, str, str]:
@@ -142,7 +146,7 @@ def _urls(settings: Settings, home: Path, instance: str) -> tuple[str, str]:
 
 def _wired(
     loaded: Loaded, home: Path, clock: SystemClock, venue: Venue, secrets: Secrets, trading_url: str,
-    history_url: str, control: str,
+    history_url: str, control: str, clean_record: Callable[[Any], Any] | None = None,
 ) -> Engine:  # fmt: skip
     settings = loaded.settings
     rng = random.Random(time.monotonic_ns())
@@ -247,7 +251,10 @@ def _wired(
     answers.join(Directory(coordinator, instruments, pipeline.regimes, feed.last).table())
     answers.join(SignalCard(answers, reports, pictures, settings).table())
     topics = _topics(clock, pictures, gauges)
-    desk = Desk(clock, topics, notices, floor, answers, quotes, focus, ServedSpeed(control, clock).set, late.stop)
+    desk = Desk(
+        clock, topics, notices, floor, answers, quotes, focus, ServedSpeed(control, clock).set, late.stop,
+        pipeline.precedence,
+    )  # fmt: skip
     server = PortServer(desk, socket_path(home))
     late.server = server
 
@@ -269,6 +276,12 @@ def _wired(
         )
     )  # fmt: skip
     late.engine = engine
+    if clean_record is not None:
+        recorder = Recorder(
+            clock, topics.now, notices, lambda: pictures.focus, lambda: list(instruments), home / "recordings",
+            clean_record,
+        )  # fmt: skip
+        engine.add_service("recorder", recorder.run)
     return engine
 
 

@@ -57,7 +57,7 @@ def screen_options(command: F) -> F:
 @click.option("--symbols", metavar="A,B")
 @click.option("--max-symbols", type=click.IntRange(min=0))
 @click.option("--sim-url", metavar="URL", help="Trade on an exchange served elsewhere.")
-@click.option("--record", is_flag=True, help="Keep all traffic for replay.")
+@click.option("--record", is_flag=True, help="Keep the session for `perpdeck replay`.")
 @click.option("--confirm", metavar="ACCOUNT", help="Needed for live, and for auto outside sim and paper.")
 @screen_options
 @shared
@@ -82,7 +82,8 @@ def run(call: Invocation, **given: Any) -> int:
         from console.memory import SeatMemory
 
         memory = SeatMemory(call.home / "seat.json")
-        return run_inline(call.load(overrides), call.home, screen_choices(call, given, None, memory, demo=False))
+        choices = screen_choices(call, given, None, memory, demo=False)
+        return run_inline(call.load(overrides), call.home, choices, record=given["record"])
     return _start_and_show(call, overrides, given, demo=False)
 
 

@@ -321,3 +321,17 @@ AnyView = (
     BookView | RegimeView | SignalsView | BreakdownView | PositionsView | LimitsView | HealthView | PerformanceView
     | ChartView
 )  # fmt: skip
+
+
+def subject_of(view: AnyView) -> dict[str, str]:
+    """The arguments that would ask for this very view."""
+    match view:
+        case BookView():
+            return {"symbol": view.symbol}
+        case ChartView():
+            return {"symbol": view.symbol, "tf": view.timeframe}
+        case RegimeView(focus=focus) if focus is not None:
+            return {"symbol": focus.symbol}
+        case BreakdownView(signal=signal) if signal is not None:
+            return {"signal_id": signal.id}
+    return {}

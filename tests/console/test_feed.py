@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from console.feed import Feed, subject_of
+from console.feed import Feed
 from engine.port.contract import EnginePort
+from engine.port.views import subject_of
 from tests.support import console_views as views
 from tests.support.fake_port import FakePort
 from tests.support.frames import Hand

@@ -1,0 +1,152 @@
+"""Keeps a session for replay: what a screen would have seen, at a screen's pace, and everything that was told.
+
+One file a run below `recordings/` of the home, readable by its owner only, secrets masked as in the logs. It ends at a
+size rather than fill the disk, and says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from engine.clock import Clock
+from engine.desk.notice_log import NoticeLog
+from engine.port.notices import Degraded
+from engine.port.recording import FORMAT, Heard, Key, Opening, Seen, encode, key_of
+from engine.port.views import AnyView, HealthView, PositionsView, SignalsView
+
+LOOK_EVERY_S = 0.5
+# Milliseconds between two looks at a topic; a view that did not change is not written again.
+PACE_MS = {
+    "health": 1_000.0, "signals": 0.0, "positions": 0.0, "book": 0.0, "regime": 2_000.0, "breakdown": 2_000.0,
+    "limits": 2_000.0, "performance": 5_000.0, "chart": 5_000.0,
+}  # fmt: skip
+SLOW_CHARTS = {"1h": 60_000.0, "4h": 60_000.0, "1d": 300_000.0}
+MOST_SYMBOLS = 4  # followed at a time: the focus, waiting signals, positions
+MOST_SIGNALS = 12
+EARLIER_NOTICES = 200
+LARGEST_BYTES = 500 * 1024 * 1024
+
+Look = Callable[[str, Mapping[str, str]], AnyView]
+
+
+class Recorder:
+    """Writes one session. `look` gives the present view of a topic, `focus` the symbol on screen."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        look: Look,
+        notices: NoticeLog,
+        focus: Callable[[], str],
+        symbols: Callable[[], list[str]],
+        folder: Path,
+        clean: Callable[[Any], Any] = lambda value: value,
+        largest_bytes: int = LARGEST_BYTES,
+    ) -> None:
+        self._clock = clock
+        self._look = look
+        self._notices = notices
+        self._focus = focus
+        self._symbols = symbols
+        self._folder = folder
+        self._clean = clean
+        self._largest = largest_bytes
+        self._written: dict[Key, tuple[int, float]] = {}  # revision, machine time
+        self._told = 0
+        self._began_mono_ms = 0.0
+        self._size = 0
+        self.file: Path | None = None
+
+    async def run(self) -> None:
+        """Record until cancelled, until the file is full or cannot be written."""
+        try:
+            with self._open() as out:
+                while True:
+                    out.write(b"".join(self._lines()))
+                    out.flush()
+                    self._size = out.tell()
+                    if self._size >= self._largest:
+                        self._end(f"the recording is full at {self._largest // 1024**2} MiB")
+                        return
+                    await self._clock.sleep(LOOK_EVERY_S)
+        except OSError as error:
+            self._end(f"the recording cannot be written: {error.strerror or error}")
+
+    def _open(self) -> BinaryIO:
+        """A new file of our own; a second one of the same second gets a number."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        health = self._look("health", {})
+        now_ms = self._clock.now_ms()
+        self._began_mono_ms = self._clock.mono_ms()
+        self._told = max(0, self._notices.last_seq - EARLIER_NOTICES)
+        self._written.clear()
+        started = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
+        number = 1
+        while True:
+            name = started + (f"-{number}" if number > 1 else "")
+            self.file = self._folder / f"{name}.jsonl"
+            try:
+                handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                number += 1
+                continue
+            break
+        out = os.fdopen(handle, "wb")
+        venue, account = (health.venue, health.account) if isinstance(health, HealthView) else ("", "")
+        out.write(encode(self._clean_of(Opening(FORMAT, now_ms, venue, account, tuple(sorted(self._symbols()))))))
+        return out
+
+    def _lines(self) -> Iterator[bytes]:
+        """What is new since the last look."""
+        for notice in self._notices.kept:
+            if notice.seq > self._told:
+                self._told = notice.seq
+                yield encode(self._clean_of(Heard(self._clock.now_ms(), self._mono_ms(), notice)))
+        signals, positions = self._look("signals", {}), self._look("positions", {})
+        for topic in ("health", "signals", "positions", "limits", "performance"):
+            yield from self._seen(topic, {}, PACE_MS[topic])
+        for symbol in self._followed(signals, positions):
+            for topic in ("book", "regime"):
+                yield from self._seen(topic, {"symbol": symbol}, PACE_MS[topic])
+            yield from self._seen("chart", {"symbol": symbol, "tf": "15m"}, PACE_MS["chart"])
+            for timeframe, pace_ms in SLOW_CHARTS.items():
+                yield from self._seen("chart", {"symbol": symbol, "tf": timeframe}, pace_ms)
+        for row in signals.rows[:MOST_SIGNALS] if isinstance(signals, SignalsView) else ():
+            # What was decided does not change any more; once is enough.
+            pace_ms = PACE_MS["breakdown"] if row.state == "pending" else 60_000.0
+            yield from self._seen("breakdown", {"signal_id": row.id}, pace_ms)
+
+    def _followed(self, signals: AnyView, positions: AnyView) -> list[str]:
+        wanted = {self._focus(): None}
+        if isinstance(signals, SignalsView):
+            wanted |= {row.symbol: None for row in signals.rows if row.state == "pending"}
+        if isinstance(positions, PositionsView):
+            wanted |= {row.symbol: None for row in positions.rows}
+        return [symbol for symbol in wanted if symbol][:MOST_SYMBOLS]
+
+    def _seen(self, topic: str, args: dict[str, str], pace_ms: float) -> Iterator[bytes]:
+        key, mono_ms = key_of(topic, args), self._mono_ms()
+        revision, at_mono_ms = self._written.get(key, (-1, -1e12))
+        # Looks are half a second apart and never quite on time.
+        if mono_ms - at_mono_ms < pace_ms - LOOK_EVERY_S * 500:
+            return
+        view = self._look(topic, args)
+        if view.revision == revision:
+            return
+        self._written[key] = (view.revision, mono_ms)
+        yield encode(self._clean_of(Seen(self._clock.now_ms(), mono_ms, topic, view)))
+
+    def _mono_ms(self) -> float:
+        return round(self._clock.mono_ms() - self._began_mono_ms, 1)
+
+    def _clean_of(self, line: Opening | Seen | Heard) -> Any:
+        return self._clean(msgspec.to_builtins(line))
+
+    def _end(self, why: str) -> None:
+        self._notices.tell(Degraded, f"{why}; nothing more is recorded", severity="warn", what="recorder")
