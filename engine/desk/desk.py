@@ -31,6 +31,7 @@ from engine.port.commands import (
 from engine.port.notices import AnyNotice
 from engine.port.views import AnyView
 from engine.trading.floor import TradingFloor
+from engine.trading.precedence import Precedence
 
 log = structlog.get_logger("engine")
 
@@ -52,6 +53,7 @@ class Desk:
         focus: Callable[[str], bool],
         set_speed: Callable[[float], Awaitable[Reply]],
         stop: Callable[[StopEngine], Awaitable[Reply]],
+        precedence: Precedence,
     ) -> None:
         self._clock = clock
         self._topics = topics
@@ -62,6 +64,7 @@ class Desk:
         self._focus = focus
         self._set_speed = set_speed
         self._stop = stop
+        self._precedence = precedence
         self.open_to_risk = False  # set when history and reconciliation are far enough
 
     async def submit(self, command: AnyCommand) -> Reply:
@@ -105,9 +108,8 @@ class Desk:
             case ApproveSignal(signal_id=signal_id):
                 if (entry := self._floor.admission.queue.entries.get(signal_id)) is not None and entry.pending:
                     await self._quotes.ready(entry.signal.symbol, BOOK_WAIT_S)
-                return await self._floor.submit(command)
-            case _:
-                return await self._floor.submit(command)
+        with self._precedence:
+            return await self._floor.submit(command)
 
     async def _preview(self, command: PreviewTicket) -> Reply:
         """A what-if waits a moment for the book it is to walk."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.clock import Clock
 from engine.market.events import BarsClosed
+from engine.trading.precedence import Precedence
 from strategies.evaluate import Evaluation
 from strategies.interest import hinges
 from strategies.model import MarketSnapshot, Refusal, Signal, StrategyId
@@ -52,18 +52,19 @@ class Look:
 class Cycle:
     """Counts of one close, and the moment the loop was last given back."""
 
-    def __init__(self, event: BarsClosed, clock: Clock) -> None:
+    def __init__(self, event: BarsClosed, clock: Clock, precedence: Precedence) -> None:
         self.event = event
         self._clock = clock
+        self._precedence = precedence
         self._started_ms = self._slice_ms = clock.mono_ms()
         self.signals = self.failures = 0
         self.reasons: Counter[str] = Counter()
         self.decided: list[tuple[Evaluation, MarketSnapshot]] = []
 
     async def breathe(self) -> None:
-        """Give the loop back when this slice has been long enough."""
+        """Give the loop back when this slice has been long enough; decisions of persons go first."""
         if self._clock.mono_ms() - self._slice_ms > SLICE_MS:
-            await asyncio.sleep(0)
+            await self._precedence.give_way()
             self._slice_ms = self._clock.mono_ms()
 
     def report(self) -> CycleReport:

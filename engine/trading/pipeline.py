@@ -22,6 +22,7 @@ from engine.market.events import BarsClosed
 from engine.money import Instrument
 from engine.supervise import Failure, attempt
 from engine.trading.cycle import OURS, Cycle, CycleReport, Look
+from engine.trading.precedence import Precedence
 from engine.trading.snapshots import TIMEFRAMES, Analyst, Series, Surroundings
 from engine.trading.user_strategies import UserStrategies
 from engine.trading.zone_arms import Comparison, compare, zones_decide
@@ -68,6 +69,7 @@ class Pipeline:
         users: UserStrategies | None = None,
         compared: Callable[[Comparison], None] = lambda _comparison: None,
         executor: Executor | None = None,
+        precedence: Precedence | None = None,
     ) -> None:
         self._analyst = analyst
         self._panels = panels
@@ -80,8 +82,9 @@ class Pipeline:
         self._users = users or UserStrategies()
         self._compared = compared
         self._executor = executor
+        self.precedence = precedence or Precedence()
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
-        self._queue: asyncio.Queue[BarsClosed] = asyncio.Queue(maxsize=64)
+        self._queue: asyncio.Queue[BarsClosed] = asyncio.Queue()  # a close is never refused: it waits its turn
         self.btc: BtcContext | None = None
         self.regimes: dict[str, Regime] = {}
         self.report: CycleReport | None = None
@@ -125,7 +128,7 @@ class Pipeline:
         return self._analyst.snapshot(symbol, t_ms, self._series(symbol), around)
 
     async def _close(self, event: BarsClosed) -> None:
-        cycle = Cycle(event, self._clock)
+        cycle = Cycle(event, self._clock, self.precedence)
         waiting: list[tuple[Look, tuple[StrategyId, ...], asyncio.Task[Interest]]] = []
         try:
             for symbol in sorted(event.symbols, key=lambda name: (name != BTC, name)):
@@ -216,6 +219,7 @@ class Pipeline:
                 fixed = _own_arm(verdict.strategy, settings) is not None
                 if verdict.strategy not in OURS or fixed or not zones_decide(verdict):
                     continue
+                await self.precedence.give_way()
                 work = partial(compare, verdict, snapshot, settings)
                 answer = await loop.run_in_executor(
                     self._executor, partial(attempt, f"zone arms of {snapshot.symbol}", work)

@@ -26,6 +26,7 @@ from engine.exchange.client import ExchangeClient
 from engine.port.commands import ApproveSignal, ClosePosition, Done
 from engine.runtime import Engine
 from engine.trading.pipeline import Pipeline
+from engine.trading.precedence import Precedence
 from engine.trading.snapshots import Analyst
 from strategies.evaluate import Evaluation
 from strategies.filters import Blocks
@@ -59,11 +60,11 @@ class Written:
             self.at_s.append(perf_counter())
 
 
-async def closes(market: Market, symbols: int, done: list[float]) -> None:
+async def closes(market: Market, symbols: int, done: list[float], precedence: Precedence) -> None:
     """One close after another, as fast as they come."""
     pipeline = Pipeline(
         Analyst(StrategySettings(), symbols), market.panels, {name: instrument(name) for name in market.names},
-        Quiet(), SystemClock(), lambda _symbol, _t: Blocks(), _nowhere,
+        Quiet(), SystemClock(), lambda _symbol, _t: Blocks(), _nowhere, precedence=precedence,
     )  # fmt: skip
     for name in market.names:
         pipeline.warm(name)
@@ -116,7 +117,7 @@ async def measure(approvals: int, symbols: int, home: Path) -> tuple[list[float]
     refused = 0
     try:
         await approve_once(engine, -1, written)  # the first sets the leverage
-        closing = asyncio.create_task(closes(market, symbols, done))
+        closing = asyncio.create_task(closes(market, symbols, done, engine.parts.pipeline.precedence))
         for number in range(approvals):
             spent = await approve_once(engine, number, written)
             if spent is None:
