@@ -47,7 +47,7 @@ class PerpdeckApp(App[None], inherit_bindings=False):
     def __init__(self, port: EnginePort, options: ConsoleOptions, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver_class, ansi_color=True)
         self.options = options
-        self.keymap = Keymap(options.keys)
+        self.keymap = Keymap(options.keys, recording=options.jump is not None)
         self.mono_s = options.mono_s or _LoopTime()
         self.driver_class = metered(self.driver_class, self.mono_s)
         self.governor = Governor(options.link)

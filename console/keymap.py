@@ -10,23 +10,28 @@ from console.actions import TABLE, Action
 
 # Where a key is looked up, nearest first, for each place the keyboard can be.
 CHAINS: Mapping[str, tuple[str, ...]] = {
-    "book": ("book", "desk", "replay"),
-    "regime": ("regime", "desk", "replay"),
-    "signals": ("signals", "list", "desk", "replay"),
-    "why": ("why", "desk", "replay"),
-    "positions": ("positions", "list", "desk", "replay"),
-    "limits": ("limits", "desk", "replay"),
-    "explain": ("explain", "desk", "replay"),
-    "chart": ("chart", "desk", "replay"),
+    "book": ("book", "desk", "replay", "recording"),
+    "regime": ("regime", "desk", "replay", "recording"),
+    "signals": ("signals", "list", "desk", "replay", "recording"),
+    "why": ("why", "desk", "replay", "recording"),
+    "positions": ("positions", "list", "desk", "replay", "recording"),
+    "limits": ("limits", "desk", "replay", "recording"),
+    "explain": ("explain", "desk", "replay", "recording"),
+    "chart": ("chart", "desk", "replay", "recording"),
     "history": ("history",),
     "log": ("log",),
 }
 
 
 class Keymap:
-    """Keys to actions, after the user's remapping. Raises `ValueError` naming each conflict or unknown id."""
+    """Keys to actions, after the user's remapping. Raises `ValueError` naming each conflict or unknown id.
 
-    def __init__(self, remap: Mapping[str, str] | None = None, table: Iterable[Action] = TABLE) -> None:
+    `recording` says whether a recorded session is on the screen.
+    """
+
+    def __init__(
+        self, remap: Mapping[str, str] | None = None, table: Iterable[Action] = TABLE, *, recording: bool = False
+    ) -> None:
         actions = {action.id: action for action in table}
         problems = [f"keys.{name}: no such action" for name in remap or {} if name not in actions]
         for name, keys in (remap or {}).items():
@@ -35,6 +40,7 @@ class Keymap:
                     problems.append(f"keys.{name}: needs at least one key")
                 actions[name] = msgspec.structs.replace(actions[name], keys=keys)
         self.table = tuple(actions.values())
+        self._recording = recording
         problems += conflicts(self.table)
         if problems:
             raise ValueError("; ".join(problems))
@@ -57,10 +63,11 @@ class Keymap:
         action = next(action for action in self.table if action.id == action_id)
         return shown(action.key_list[0])
 
-    @staticmethod
-    def _chain(place: str, replay: bool) -> tuple[str, ...]:
-        chain = CHAINS.get(place, ("desk", "replay"))
-        return chain if replay else tuple(context for context in chain if context != "replay")
+    def _chain(self, place: str, replay: bool) -> tuple[str, ...]:
+        """Keys of the pace hold where the clock is ours, keys that jump only in a recording."""
+        absent = {name for name, here in (("replay", replay), ("recording", self._recording)) if not here}
+        chain = CHAINS.get(place, ("desk", "replay", "recording"))
+        return tuple(context for context in chain if context not in absent)
 
 
 def conflicts(table: Iterable[Action]) -> list[str]:

@@ -187,6 +187,23 @@ class Navigator:
         if rows or always:
             self._app.push_screen(Digest(rows))
 
+    # --- time of a replay -----------------------------------------------------------------------------------------
+
+    def act_earlier(self) -> None:
+        self._jump(-1)
+
+    def act_later(self) -> None:
+        self._jump(1)
+
+    def _jump(self, steps: int) -> None:
+        """To another moment; what is not yet told there is forgotten."""
+        jump, told = self._app.options.jump, self._app.notices
+        if jump is None:
+            return
+        at_ms = jump(steps)
+        while told and told[-1].at_ms > at_ms:
+            told.pop()
+
     # --- out ------------------------------------------------------------------------------------------------------
 
     def act_quit(self) -> None:

@@ -41,6 +41,7 @@ class ConsoleOptions(msgspec.Struct, frozen=True, kw_only=True):
     notices_after: int | None = None
     seen: Callable[[int], None] | None = None
     history: list[str] = []
+    jump: Callable[[int], int] | None = None
     guard_ms: float = 300.0
     bell: bool = True
     no_color: bool = False

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("console.cli.run", "demo"),
     "run": ("console.cli.run", "run"),
     "attach": ("console.cli.run", "attach"),
+    "replay": ("console.cli.replay", "replay"),
     "stop": ("console.cli.run", "stop"),
     "status": ("console.cli.run", "status"),
     "config": ("console.cli.settings", "config"),

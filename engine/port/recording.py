@@ -131,6 +131,10 @@ class Recording:
         track.times.append(at_ms)
         track.places.append(place)
 
+    @property
+    def start_ms(self) -> int:
+        return self.opening.at_ms
+
     def index(self, key: Key, at_ms: int) -> int:
         """Number of the view of a subject that stood at a time; -1 where nothing was recorded of it yet."""
         track = self._tracks.get(key)
