@@ -13,7 +13,7 @@ import click
 from console.cli.failure import CommandFailed, Exit
 from console.cli.invocation import Invocation, need_terminal, shared
 from console.cli.run import screen_choices, screen_options
-from engine.port.recording import NotARecording, Recording
+from engine.port.recording import NotARecording, Recording, opened
 
 DAY = timedelta(days=1)
 
@@ -26,20 +26,19 @@ DAY = timedelta(days=1)
 @shared
 def replay(call: Invocation, file: Path, from_: str | None, speed: float | None, **given: Any) -> int:
     """A session kept by `run --record` on the same screen; with --json only what is in it."""
-    with file.open("rb") as source:
-        try:
-            recording = Recording(source)
+    try:
+        with file.open("rb") as source, opened(source) as recording:
             from_ms = None if from_ is None else moment(from_, recording)
-        except NotARecording as error:
-            raise CommandFailed(
-                Exit.USAGE, f"not a recording: {error.why}", name="not_a_recording", where=f"{file}:{error.line}",
-                hint="perpdeck run --record makes one",
-            ) from error  # fmt: skip
-        if call.json:
-            call.data(contents(file, recording))
-            return int(Exit.OK)
-        need_terminal(call)
-        return _show(call, recording, file.name, speed or recorded_speed(recording), from_ms, given)
+            if call.json:
+                call.data(contents(file, recording))
+                return int(Exit.OK)
+            need_terminal(call)
+            return _show(call, recording, file.name, speed or recorded_speed(recording), from_ms, given)
+    except NotARecording as error:
+        raise CommandFailed(
+            Exit.USAGE, f"not a recording: {error.why}", name="not_a_recording", where=f"{file}:{error.line}",
+            hint="perpdeck run --record makes one",
+        ) from error  # fmt: skip
 
 
 def moment(text: str, recording: Recording) -> int:

@@ -6,6 +6,7 @@ size rather than fill the disk, and says so.
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -23,14 +24,15 @@ from engine.port.views import AnyView, HealthView, PositionsView, SignalsView
 LOOK_EVERY_S = 0.5
 # Milliseconds between two looks at a topic; a view that did not change is not written again.
 PACE_MS = {
-    "health": 1_000.0, "signals": 0.0, "positions": 0.0, "book": 0.0, "regime": 2_000.0, "breakdown": 2_000.0,
-    "limits": 2_000.0, "performance": 5_000.0, "chart": 5_000.0,
+    "health": 1_000.0, "signals": 500.0, "positions": 500.0, "book": 500.0, "regime": 2_000.0, "breakdown": 2_000.0,
+    "limits": 2_000.0, "performance": 5_000.0,
 }  # fmt: skip
-SLOW_CHARTS = {"1h": 60_000.0, "4h": 60_000.0, "1d": 300_000.0}
-MOST_SYMBOLS = 4  # followed at a time: the focus, waiting signals, positions
+CHARTS_MS = {"15m": 5_000.0, "1h": 60_000.0, "4h": 60_000.0, "1d": 300_000.0}
+MOST_CLOSE, MOST_SYMBOLS = 4, 8  # the focus, waiting signals, positions; and then those of other signals
+SELDOM = 12  # how much rarer the latter are looked at
 MOST_SIGNALS = 12
 EARLIER_NOTICES = 200
-LARGEST_BYTES = 500 * 1024 * 1024
+LARGEST_BYTES = 256 * 1024 * 1024  # packed; the better part of a day
 
 Look = Callable[[str, Mapping[str, str]], AnyView]
 
@@ -60,18 +62,18 @@ class Recorder:
         self._written: dict[Key, tuple[int, float]] = {}  # revision, machine time
         self._told = 0
         self._began_mono_ms = 0.0
-        self._size = 0
         self.file: Path | None = None
 
     async def run(self) -> None:
         """Record until cancelled, until the file is full or cannot be written."""
         try:
-            with self._open() as out:
+            with self._open() as file, gzip.GzipFile(fileobj=file, mode="wb") as out:
+                out.write(self._opening())
                 while True:
                     out.write(b"".join(self._lines()))
-                    out.flush()
-                    self._size = out.tell()
-                    if self._size >= self._largest:
+                    out.flush()  # what was seen until now can be read, whatever comes
+                    file.flush()
+                    if file.tell() >= self._largest:
                         self._end(f"the recording is full at {self._largest // 1024**2} MiB")
                         return
                     await self._clock.sleep(LOOK_EVERY_S)
@@ -81,26 +83,27 @@ class Recorder:
     def _open(self) -> BinaryIO:
         """A new file of our own; a second one of the same second gets a number."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        health = self._look("health", {})
-        now_ms = self._clock.now_ms()
         self._began_mono_ms = self._clock.mono_ms()
         self._told = max(0, self._notices.last_seq - EARLIER_NOTICES)
         self._written.clear()
-        started = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
+        started = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).strftime("%Y%m%d-%H%M%S")
         number = 1
         while True:
             name = started + (f"-{number}" if number > 1 else "")
-            self.file = self._folder / f"{name}.jsonl"
+            self.file = self._folder / f"{name}.jsonl.gz"
             try:
                 handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
                 number += 1
                 continue
             break
-        out = os.fdopen(handle, "wb")
+        return os.fdopen(handle, "wb")
+
+    def _opening(self) -> bytes:
+        health = self._look("health", {})
         venue, account = (health.venue, health.account) if isinstance(health, HealthView) else ("", "")
-        out.write(encode(self._clean_of(Opening(FORMAT, now_ms, venue, account, tuple(sorted(self._symbols()))))))
-        return out
+        opening = Opening(FORMAT, self._clock.now_ms(), venue, account, tuple(sorted(self._symbols())))
+        return encode(self._clean_of(opening))
 
     def _lines(self) -> Iterator[bytes]:
         """What is new since the last look."""
@@ -111,24 +114,17 @@ class Recorder:
         signals, positions = self._look("signals", {}), self._look("positions", {})
         for topic in ("health", "signals", "positions", "limits", "performance"):
             yield from self._seen(topic, {}, PACE_MS[topic])
-        for symbol in self._followed(signals, positions):
+        close, more = _followed(self._focus(), signals, positions)
+        for symbol in (*close, *more):
+            rarer = 1 if symbol in close else SELDOM
             for topic in ("book", "regime"):
-                yield from self._seen(topic, {"symbol": symbol}, PACE_MS[topic])
-            yield from self._seen("chart", {"symbol": symbol, "tf": "15m"}, PACE_MS["chart"])
-            for timeframe, pace_ms in SLOW_CHARTS.items():
-                yield from self._seen("chart", {"symbol": symbol, "tf": timeframe}, pace_ms)
+                yield from self._seen(topic, {"symbol": symbol}, PACE_MS[topic] * rarer)
+            for timeframe, pace_ms in CHARTS_MS.items():
+                yield from self._seen("chart", {"symbol": symbol, "tf": timeframe}, pace_ms * rarer)
         for row in signals.rows[:MOST_SIGNALS] if isinstance(signals, SignalsView) else ():
             # What was decided does not change any more; once is enough.
             pace_ms = PACE_MS["breakdown"] if row.state == "pending" else 60_000.0
             yield from self._seen("breakdown", {"signal_id": row.id}, pace_ms)
-
-    def _followed(self, signals: AnyView, positions: AnyView) -> list[str]:
-        wanted = {self._focus(): None}
-        if isinstance(signals, SignalsView):
-            wanted |= {row.symbol: None for row in signals.rows if row.state == "pending"}
-        if isinstance(positions, PositionsView):
-            wanted |= {row.symbol: None for row in positions.rows}
-        return [symbol for symbol in wanted if symbol][:MOST_SYMBOLS]
 
     def _seen(self, topic: str, args: dict[str, str], pace_ms: float) -> Iterator[bytes]:
         key, mono_ms = key_of(topic, args), self._mono_ms()
@@ -150,3 +146,17 @@ class Recorder:
 
     def _end(self, why: str) -> None:
         self._notices.tell(Degraded, f"{why}; nothing more is recorded", severity="warn", what="recorder")
+
+
+def _followed(focus: str, signals: AnyView, positions: AnyView) -> tuple[list[str], list[str]]:
+    """Symbols a screen is likely to stand on, and those it may go to."""
+    close, more = {focus: None}, {}
+    if isinstance(signals, SignalsView):
+        close |= {row.symbol: None for row in signals.rows if row.state == "pending"}
+        more = {row.symbol: None for row in signals.rows}
+    if isinstance(positions, PositionsView):
+        close |= {row.symbol: None for row in positions.rows}
+    first = [symbol for symbol in close if symbol][:MOST_CLOSE]
+    return first, [symbol for symbol in {**close, **more} if symbol and symbol not in first][
+        : MOST_SYMBOLS - len(first)
+    ]

@@ -1,4 +1,4 @@
-"""A recorded session as a file: JSON lines, each a moment of exchange time with a view or a notice.
+"""A recorded session as a file: gzipped JSON lines, each a moment of exchange time with a view or a notice.
 
 The first line says whose session it is. A line is written whole or it is the last one; reading leaves a torn last line
 out, and refuses anything else that does not belong with the number of its line.
@@ -6,10 +6,14 @@ out, and refuses anything else that does not belong with the number of its line.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO
 
 import msgspec
 
@@ -17,6 +21,8 @@ from engine.port.notices import AnyNotice
 from engine.port.views import AnyView, subject_of
 
 FORMAT = "perpdeck-recording-1"
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -91,7 +97,7 @@ class Track:
 class Recording:
     """A whole session by what was watched. Views stay in the file and are read when they are asked for."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: IO[bytes]) -> None:
         """Index a file that is open for reading; the last line may be torn. Raises NotARecording, OSError."""
         self._source = source
         self._tracks: dict[Key, Track] = {}
@@ -166,3 +172,31 @@ class Recording:
             name = type(heard.notice).__name__
             found[name] = found.get(name, 0) + 1
         return dict(sorted(found.items()))
+
+
+@contextmanager
+def opened(file: BinaryIO) -> Iterator[Recording]:
+    """The recording in a file, packed or plain, as far as it was written.
+
+    A packed one is unpacked into a temporary file for as long as it is looked at. Raises NotARecording, OSError.
+    """
+    packed = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    if not packed:
+        yield Recording(file)
+        return
+    with TemporaryFile() as lines:
+        _unpack(file, lines)
+        lines.seek(0)
+        yield Recording(lines)
+
+
+def _unpack(file: BinaryIO, lines: IO[bytes]) -> None:
+    with gzip.open(file, "rb") as source:
+        try:
+            while chunk := source.read1(_CHUNK):
+                lines.write(chunk)
+        except EOFError:
+            pass  # still being written, or its engine was killed
+        except (zlib.error, gzip.BadGzipFile) as error:
+            raise NotARecording(1, f"damaged after {lines.tell()} bytes: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -83,7 +84,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         assert recorder.file is not None
         return recorder.file
 
-    return run_virtual(main, START_MS).read_bytes()  # type: ignore[no-any-return]
+    return gzip.decompress(run_virtual(main, START_MS).read_bytes())  # type: ignore[no-any-return]
 
 
 @asynccontextmanager
@@ -193,10 +194,10 @@ async def test_questions_are_answered_where_the_recording_can(session: bytes) ->
 async def test_what_was_not_recorded_is_said_not_made_up(session: bytes) -> None:
     port = ReplayPort(Recording(io.BytesIO(session)), "x", Hand())
     found = {}
-    for topic, args in (("book", {"symbol": "XRPUSDT"}), ("breakdown", {"signal_id": "?"}), ("regime", {"symbol": "?"}),
-                        ("chart", {"symbol": "XRPUSDT", "tf": "1h"})):  # fmt: skip
+    for topic, args in (("book", {"symbol": "XUSDT"}), ("breakdown", {"signal_id": "?"}), ("regime", {"symbol": "?"}),
+                        ("chart", {"symbol": "XUSDT", "tf": "1h"})):  # fmt: skip
         found[topic] = await anext(port.watch(topic, 50.0, args))
-    assert (found["book"].symbol, found["book"].reason) == ("XRPUSDT", "not in the recording")
+    assert (found["book"].symbol, found["book"].reason) == ("XUSDT", "not in the recording")
     assert found["breakdown"].why_empty == "not in the recording"
     assert found["chart"].bars == ()
     assert found["regime"].focus is None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from engine.desk.recorder import Recorder
 from engine.desk.topics import Topics
 from engine.log import Masker
 from engine.port.notices import Degraded, EngineStarted
-from engine.port.recording import FORMAT, NotARecording, Opening, Recording, encode, key_of
+from engine.port.recording import FORMAT, NotARecording, Opening, Recording, encode, key_of, opened
 from engine.port.views import AnyView
 from tests.support import console_views as views
 
@@ -64,25 +66,31 @@ def record(folder: Path, seconds: float, live: Live = lambda _clock: {}, **over:
     return run_virtual(main, START_MS)  # type: ignore[no-any-return]
 
 
-def opened(file: Path) -> Recording:
-    return Recording(io.BytesIO(file.read_bytes()))
+@contextmanager
+def read(content: bytes) -> Iterator[Recording]:
+    with opened(io.BytesIO(content)) as recording:
+        yield recording
+
+
+def counts(content: bytes) -> dict[str, int]:
+    with read(content) as found:
+        return found.counts()
 
 
 def test_what_was_shown_and_told_comes_back(tmp_path: Path) -> None:
     file, notices = record(tmp_path / "recordings", 10.0)
-    found = opened(file)
-    assert (found.opening.at_ms, found.opening.symbols) == (START_MS, ("BTCUSDT", "ETHUSDT"))
-    assert [heard.notice for heard in found.heard] == list(notices.kept)
-    signals = key_of("signals", None)
-    assert found.view(signals, found.index(signals, START_MS)) == replace(views.signals(), revision=1)
-    chart = key_of("chart", {"symbol": "BTCUSDT", "tf": "4h"})
-    assert found.index(chart, START_MS + 1) == 0
+    signals, chart = key_of("signals", None), key_of("chart", {"symbol": "BTCUSDT", "tf": "4h"})
+    with read(file.read_bytes()) as found:
+        assert (found.opening.at_ms, found.opening.symbols) == (START_MS, ("BTCUSDT", "ETHUSDT"))
+        assert [heard.notice for heard in found.heard] == list(notices.kept)
+        assert found.view(signals, found.index(signals, START_MS)) == replace(views.signals(), revision=1)
+        assert found.index(chart, START_MS + 1) == 0
 
 
 def test_a_view_that_stands_still_is_written_once(tmp_path: Path) -> None:
     file, _ = record(tmp_path, 60.0)
-    counts = opened(file).counts()
-    assert counts["signals"] == counts["positions"] == counts["limits"] == counts["health"] == 1
+    found = counts(file.read_bytes())
+    assert found["signals"] == found["positions"] == found["limits"] == found["health"] == 1
 
 
 def test_a_restless_book_is_written_at_the_pace_of_a_screen_and_found_by_its_time(tmp_path: Path) -> None:
@@ -90,22 +98,25 @@ def test_a_restless_book_is_written_at_the_pace_of_a_screen_and_found_by_its_tim
         return {"book": lambda args: views.book(clock.now_ms(), beat=clock.now_ms() // 100, symbol=args["symbol"])}
 
     file, _ = record(tmp_path, 20.0, live=moving)
-    found, key = opened(file), key_of("book", {"symbol": "BTCUSDT"})
-    assert found.index(key, found.end_ms) + 1 == pytest.approx(40, abs=1)
-    for at_ms in (START_MS, START_MS + 7_300, START_MS + 19_000):
-        assert 0 <= at_ms - found.view(key, found.index(key, at_ms)).as_of_ms < 500
+    key = key_of("book", {"symbol": "BTCUSDT"})
+    with read(file.read_bytes()) as found:
+        assert found.index(key, found.end_ms) + 1 == pytest.approx(40, abs=1)
+        for at_ms in (START_MS, START_MS + 7_300, START_MS + 19_000):
+            assert 0 <= at_ms - found.view(key, found.index(key, at_ms)).as_of_ms < 500
 
 
 def test_secrets_are_masked_and_the_file_is_the_owners(tmp_path: Path) -> None:
     file, _ = record(tmp_path / "r", 4.0, clean=Masker(("abcdefghij",)).clean)
-    assert b"abcdefghij" not in file.read_bytes()
+    lines = gzip.decompress(file.read_bytes())
+    assert b"token=***" in lines
+    assert b"abcdefghij" not in lines
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_full_file_ends_the_recording_and_says_so(tmp_path: Path) -> None:
     file, notices = record(tmp_path, 10.0, largest_bytes=1)
-    assert opened(file).counts()
+    assert counts(file.read_bytes())
     assert "recording is full" in notices.kept[1].text
 
 
@@ -122,9 +133,32 @@ def test_second_session_of_the_same_second_gets_a_file_of_its_own(tmp_path: Path
 
 def test_torn_last_line_is_left_out(tmp_path: Path) -> None:
     file, _ = record(tmp_path, 10.0)
-    whole = file.read_bytes()
-    for cut in (1, 40, 400):
-        assert sum(Recording(io.BytesIO(whole[:-cut])).counts().values()) >= 1
+    packed = file.read_bytes()
+    plain = gzip.decompress(packed)
+    for whole in (packed, plain):
+        for cut in (1, 40, 400):
+            assert sum(counts(whole[:-cut]).values()) >= 1
+
+
+def test_what_is_still_being_written_can_be_read(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> dict[str, int]:
+        notices = NoticeLog(clock)
+        recorder = Recorder(clock, topics_of(clock, {}).now, notices, lambda: "BTCUSDT", list, tmp_path)
+        task = asyncio.create_task(recorder.run())
+        await clock.sleep(5.2)
+        assert recorder.file is not None
+        found = counts(recorder.file.read_bytes())
+        task.cancel()
+        return found
+
+    assert run_virtual(main, START_MS)["signals"] == 1
+
+
+def test_damaged_packing_is_refused(tmp_path: Path) -> None:
+    packed = bytearray(record(tmp_path, 10.0)[0].read_bytes())
+    packed[200:260] = bytes(60)
+    with pytest.raises(NotARecording):
+        counts(bytes(packed))
 
 
 OPENING = encode(Opening(FORMAT, START_MS, "sim", "main"))
@@ -143,5 +177,5 @@ OPENING = encode(Opening(FORMAT, START_MS, "sim", "main"))
 )
 def test_foreign_file_is_refused_with_its_line(content: bytes, line: int, word: str) -> None:
     with pytest.raises(NotARecording, match=word) as raised:
-        Recording(io.BytesIO(content))
+        counts(content)
     assert raised.value.line == line
