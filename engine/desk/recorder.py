@@ -32,7 +32,7 @@ MOST_CLOSE, MOST_SYMBOLS = 4, 8  # the focus, waiting signals, positions; and th
 SELDOM = 12  # how much rarer the latter are looked at
 MOST_SIGNALS = 12
 EARLIER_NOTICES = 200
-LARGEST_BYTES = 256 * 1024 * 1024  # packed; the better part of a day
+LARGEST_BYTES = 256 * 1024 * 1024  # packed; about half a day
 
 Look = Callable[[str, Mapping[str, str]], AnyView]
 
@@ -60,6 +60,7 @@ class Recorder:
         self._clean = clean
         self._largest = largest_bytes
         self._written: dict[Key, tuple[int, float]] = {}  # revision, machine time
+        self._states: dict[str, str] = {}  # of signals
         self._told = 0
         self._began_mono_ms = 0.0
         self.file: Path | None = None
@@ -86,6 +87,7 @@ class Recorder:
         self._began_mono_ms = self._clock.mono_ms()
         self._told = max(0, self._notices.last_seq - EARLIER_NOTICES)
         self._written.clear()
+        self._states.clear()
         started = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).strftime("%Y%m%d-%H%M%S")
         number = 1
         while True:
@@ -122,8 +124,10 @@ class Recorder:
             for timeframe, pace_ms in CHARTS_MS.items():
                 yield from self._seen("chart", {"symbol": symbol, "tf": timeframe}, pace_ms * rarer)
         for row in signals.rows[:MOST_SIGNALS] if isinstance(signals, SignalsView) else ():
-            # What was decided does not change any more; once is enough.
+            # What was decided changes little more; that it was is seen at once.
             pace_ms = PACE_MS["breakdown"] if row.state == "pending" else 60_000.0
+            if self._states.get(row.id) != row.state:
+                self._states[row.id], pace_ms = row.state, 0.0
             yield from self._seen("breakdown", {"signal_id": row.id}, pace_ms)
 
     def _seen(self, topic: str, args: dict[str, str], pace_ms: float) -> Iterator[bytes]:

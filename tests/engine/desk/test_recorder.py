@@ -105,6 +105,23 @@ def test_a_restless_book_is_written_at_the_pace_of_a_screen_and_found_by_its_tim
             assert 0 <= at_ms - found.view(key, found.index(key, at_ms)).as_of_ms < 500
 
 
+def test_decision_is_seen_at_once(tmp_path: Path) -> None:
+    def live(clock: VirtualClock) -> dict[str, Any]:
+        def state() -> str:
+            return "pending" if clock.now_ms() < START_MS + 5_250 else "approved"
+
+        return {
+            "signals": lambda _args: replace(views.signals(), rows=(views.signal(state=state()),)),
+            "breakdown": lambda _args: views.breakdown(signal=views.signal(state=state())),
+        }
+
+    file, _ = record(tmp_path, 20.0, live=live)
+    key = key_of("breakdown", {"signal_id": "s1"})
+    with read(file.read_bytes()) as found:
+        states = [found.view(key, found.index(key, START_MS + at_ms)).signal.state for at_ms in (5_000, 5_500)]
+    assert states == ["pending", "approved"]
+
+
 def test_secrets_are_masked_and_the_file_is_the_owners(tmp_path: Path) -> None:
     file, _ = record(tmp_path / "r", 4.0, clean=Masker(("abcdefghij",)).clean)
     lines = gzip.decompress(file.read_bytes())
