@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from console import render
+from console import depth, render
 from console.candles import chart_rows
 from console.rows import Row, wrap
 from console.screens.page import Page
-from engine.port.views import ChartView
+from engine.port.views import BookView, ChartView
 
 if TYPE_CHECKING:
     from console.app import PerpdeckApp
 
 TIMEFRAMES = ("15m", "1h", "4h", "1d")
+DEPTH_FROM = 180  # columns with room for the depth beside the candles
 
 
 class ChartPage(Page):
@@ -72,7 +73,12 @@ class ChartPage(Page):
         if view is None:
             return wrap(f"waiting for {TIMEFRAMES[self._at]} candles of {self.symbol}", width, "muted")
         self._back = max(0, min(self._back, len(view.bars) - 1))
-        return chart_rows(view, width, height, self._back)
+        if width < DEPTH_FROM:
+            return chart_rows(view, width, height, self._back)
+        book = self.desk_app.feed.view("book", BookView)
+        deep = depth.depth_rows(book if book is not None and book.symbol == self.symbol else None, depth.WIDTH, height)
+        room = width - depth.WIDTH - 1
+        return depth.beside(chart_rows(view, room, height, self._back), deep, room, depth.WIDTH)
 
     def act_shorter(self) -> None:
         self._turn(-1)
