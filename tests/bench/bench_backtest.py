@@ -27,6 +27,7 @@ from engine.research.prices import path_of
 from engine.research.walk import Fees, Terms, follow
 from engine.trading.plan import ExitPlan
 from strategies.indicators import ema, relative_strength
+from tests.bench.table import note
 from tests.support.series import RECORDED
 
 STOP, TARGET, BAND = 0.02, 0.04, (40, 70)
@@ -99,6 +100,8 @@ def beside_peers(folder: Path, peers: Path, symbol: str = "SOLUSDT") -> None:
             f"  {name}: {speed:,.0f} bars/s, ours {bars / seconds / speed:.1f}x; of {len(mine)} settled trades "
             f"{same} are the same in entry and exit, they have {len(theirs)}"
         )
+        goal = {"freqtrade": 5.0}.get(name)
+        note(f"back-test, bars a second to {name}", bars / seconds / speed, goal=goal, at_least=True)
 
 
 def over_months(folder: Path, symbol: str = "SOLUSDT") -> None:
@@ -148,6 +151,7 @@ def pool(folder: Path, symbols: int = 24) -> None:
         f"  two processes are {walls[0] / walls[1]:.2f}x one by the clock, and spend {spent[1] / spent[0]:.2f}x its "
         f"processor time: {2 * spent[0] / spent[1]:.2f}x one on cores of their own"
     )
+    note("back-test, two processes to one by the clock", walls[0] / walls[1], goal=1.7, at_least=True)
 
 
 def _spent() -> float:

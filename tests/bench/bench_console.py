@@ -20,6 +20,7 @@ from pathlib import Path
 import pyte
 
 from tests.bench import book_panes, book_source
+from tests.bench.table import note
 from tests.support.scripted_desk import ScriptedDesk
 from tests.support.terminal import PseudoTerminal
 
@@ -58,6 +59,11 @@ def panes() -> None:
             f"with an address for each run and a code for each style {addressed / (BEATS - 1):.0f} bytes, "
             f"ours is {ours['bytes'] / addressed:.2f}x"
         )
+        static = costs["static"]
+        name = f"book pane, {source} book"
+        note(f"{name}: bytes of Static to ours", static["bytes"] / ours["bytes"], goal=8.0, at_least=True)
+        note(f"{name}: processor, to Static", ours["cpu_s"] / static["cpu_s"], goal=0.35)
+        note(f"{name}: bytes, to changed characters", ours["bytes"] / bare, goal=4.0)
 
 
 def pane_cost(name: str, source: str) -> dict[str, float]:
@@ -96,6 +102,7 @@ def paint() -> None:
         statistics.median(column)
         for column in zip(*(_ratios(a, b) for a, b in zip(ours, bare, strict=True)), strict=True)
     ]
+    note("first paint, to a bare Textual app", ratios[0], goal=1.5)
     print(f"  attach takes {ratios[0]:.2f}x as long as a bare app, and {ratios[1]:.2f}x its processor time")
 
 
@@ -158,6 +165,8 @@ def keys() -> None:
             f"{quantiles}  max {waits[-1]:.1f} ms of {len(waits)} keys; "
             f"{closes} closes of {SYMBOLS} symbols meanwhile, the last {last_ms} ms"
         )
+        name = "key to screen during closes, p99" + (", one process" if inline else "")
+        note(name, waits[int(len(waits) * 0.99)], unit=" ms", goal=50.0)
 
 
 def answers(arguments: list[str], environment: dict[str, str]) -> list[float]:
