@@ -6,6 +6,7 @@ size rather than fill the disk, and says so.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -71,7 +72,9 @@ class Recorder:
             with self._open() as file, gzip.GzipFile(fileobj=file, mode="wb") as out:
                 out.write(self._opening())
                 while True:
-                    out.write(b"".join(self._lines()))
+                    for line in self._lines():
+                        out.write(line)
+                        await asyncio.sleep(0)  # a chart costs milliseconds; an order must not wait for all of them
                     out.flush()  # what was seen until now can be read, whatever comes
                     file.flush()
                     if file.tell() >= self._largest:
