@@ -117,8 +117,10 @@ class Recorder:
                 self._told = notice.seq
                 yield encode(self._clean_of(Heard(self._clock.now_ms(), self._mono_ms(), notice)))
         signals, positions = self._look("signals", {}), self._look("positions", {})
-        for topic in ("health", "signals", "positions", "limits", "performance"):
-            yield from self._seen(topic, {}, PACE_MS[topic])
+        for topic, view in (
+            ("health", None), ("signals", signals), ("positions", positions), ("limits", None), ("performance", None),
+        ):  # fmt: skip
+            yield from self._seen(topic, {}, PACE_MS[topic], view)
         close, more = _followed(self._focus(), signals, positions)
         for symbol in (*close, *more):
             rarer = 1 if symbol in close else SELDOM
@@ -133,13 +135,14 @@ class Recorder:
                 self._states[row.id], pace_ms = row.state, 0.0
             yield from self._seen("breakdown", {"signal_id": row.id}, pace_ms)
 
-    def _seen(self, topic: str, args: dict[str, str], pace_ms: float) -> Iterator[bytes]:
+    def _seen(self, topic: str, args: dict[str, str], pace_ms: float, looked: AnyView | None = None) -> Iterator[bytes]:
+        """The view of a topic where it is time to look and it changed; `looked` is one that is at hand already."""
         key, mono_ms = key_of(topic, args), self._mono_ms()
         revision, at_mono_ms = self._written.get(key, (-1, -1e12))
         # Looks are half a second apart and never quite on time.
         if mono_ms - at_mono_ms < pace_ms - LOOK_EVERY_S * 500:
             return
-        view = self._look(topic, args)
+        view = looked if looked is not None else self._look(topic, args)
         if view.revision == revision:
             return
         self._written[key] = (view.revision, mono_ms)

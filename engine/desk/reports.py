@@ -27,14 +27,8 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 SHOWN = 20
 ZONED = 12  # symbols the zone engine is summed up over
-COMPARED = 200
-GAINED = (
-    "tp1",
-    "tp2",
-    "breakeven",
-    "tp1_lock",
-    "trail",
-)  # exits at a target, or at a stop behind which nothing was lost
+# Exits at a target, or at a stop behind which nothing was lost.
+GAINED = ("tp1", "tp2", "breakeven", "tp1_lock", "trail")
 SCORE_BUCKETS = ((float("-inf"), 3.0), (3.0, 4.0), (4.0, 6.0), (6.0, 8.0), (8.0, float("inf")))
 
 Answer = Callable[[Mapping[str, str]], Awaitable[Any]]
@@ -193,13 +187,10 @@ class Reports:
     async def _zone_arms(self, args: Mapping[str, str]) -> dict[str, Any]:
         """Results by the builder a trade was decided on, and how often the other one would have decided otherwise."""
         days = float(args.get("days", "30"))
-        since_ms = self._clock.now_ms() - round(days * DAY_MS)
         compared: Counter[str] = Counter()
-        for row in await self._queries.signals(since_ms=since_ms, limit=COMPARED):
-            for event in await self._queries.signal_events(row.signal_id):
-                if event.kind == "zone_arms":
-                    other = msgspec.json.decode(event.payload)["theirs"]
-                    compared["alike" if other["would_signal"] else "refused by the other"] += 1
+        for event in await self._queries.steps("zone_arms", self._clock.now_ms() - round(days * DAY_MS)):
+            other = msgspec.json.decode(event.payload)["theirs"]
+            compared["alike" if other["would_signal"] else "refused by the other"] += 1
         return {
             "days": args.get("days", "30"), "compared": dict(compared),
             "arms": _grouped(await self._rows({"days": f"{days:g}"}), lambda row: row.zone_arm or "?"),

@@ -23,7 +23,6 @@ class Teller:
         self._floor = floor
         self._instruments = instruments
         self._lost: set[str] = set()
-        self._entered_ms: dict[str, int] = {}
         for kind, sink in (
             (events.SignalOffered, self._raised), (events.SignalDecided, self._decided),
             (events.EntryFilled, self._entered),
@@ -55,7 +54,6 @@ class Teller:
     def _entered(self, event: events.EntryFilled) -> None:
         price = self._price(event.symbol, event.price)
         side = self._side(event.position_id)
-        self._entered_ms.setdefault(event.signal_id, event.at_ms)
         self._log.tell(
             notices.EntryFilled, f"{event.symbol} {side} {plain(event.quantity)} at {price}, 1R is {event.r0:.4g}",
             severity="good", symbol=event.symbol, signal_id=event.signal_id, price=price,
@@ -92,8 +90,8 @@ class Teller:
         )  # fmt: skip
 
     def _closed(self, event: events.TradeClosed) -> None:
-        entered_ms = self._entered_ms.pop(event.signal_id, None)
-        after = f", after {max(0, event.at_ms - entered_ms) / 60_000:.0f} min" if entered_ms is not None else ""
+        position = self._floor.keeper.position(event.position_id)
+        after = f", after {max(0, event.at_ms - position.opened_ms) / 60_000:.0f} min" if position is not None else ""
         self._log.tell(
             notices.TradeClosed,
             f"{event.symbol} closed by {event.reason}: {event.net_r:+.2f}R net, {event.gross_r:+.2f}R gross, "

@@ -12,6 +12,7 @@ from engine.desk.gauges import Gauges
 from engine.exchange.client import ExchangeClient
 from engine.market.coordinator import SymbolLoadCoordinator
 from engine.market.feed import MarketFeed
+from engine.port.views import HealthView
 from engine.store.journal import Journal
 from engine.trading.approval import pending
 from engine.trading.events import Reconciled
@@ -71,7 +72,7 @@ class Vitals:
             ],
             "reconciled": health.reconciled, "corrected": told.fixed if told is not None else 0,
             "disagreeing": told.open_rows if told is not None else 0,
-            "alarms": self._alarms(health.links, [(s.name, s.state, s.detail) for s in health.services]),
+            "alarms": self._alarms(health),
             "blocks": [
                 {"symbol": b.symbol, "side": b.side, "strategy": b.strategy, "until_ms": b.until_ms, "reason": b.reason}
                 for b in standing.blocks
@@ -80,11 +81,10 @@ class Vitals:
             "cooldowns": {key: until for key, until in standing.cooldowns.items() if until > now_ms},
         }  # fmt: skip
 
-    def _alarms(self, links: Mapping[str, str], services: Iterable[tuple[str, str, str]]) -> list[str]:
+    def _alarms(self, health: HealthView) -> list[str]:
         """What a person should look at now."""
-        health = self._gauges.health({})
-        found = [f"link {name} {state}" for name, state in links.items() if state != "ok"]
-        found += [f"{name} {state} {detail}".strip() for name, state, detail in services if state == "failed"]
+        found = [f"link {name} {state}" for name, state in health.links.items() if state != "ok"]
+        found += [f"{s.name} {s.state} {s.detail}".strip() for s in health.services if s.state == "failed"]
         found += [f"{cause}: {detail}" if detail else cause for cause, detail in self._floor.standing.value.holds]
         if health.naked_ms > 0:
             found.append(f"a position without a stop for {health.naked_ms:.0f} ms")

@@ -130,6 +130,11 @@ class TradingQueries:
         c = table_of(rows.SignalEventRow).c
         return await self._all(rows.SignalEventRow, c.signal_id == signal_id, order_by=[c.at_ms, c.id])
 
+    async def steps(self, kind: str, since_ms: int) -> list[rows.SignalEventRow]:
+        """Steps of one kind in the lives of all signals, oldest first."""
+        c = table_of(rows.SignalEventRow).c
+        return await self._all(rows.SignalEventRow, c.kind == kind, c.at_ms >= since_ms, order_by=[c.at_ms, c.id])
+
     async def action_price(self, since_ms: int = 0) -> list[tuple[rows.ActionPriceRow, rows.SignalRow]]:
         """Action Price scores with their signals, oldest first."""
         signals = {s.signal_id: s for s in await self.signals(strategy_id="action_price", since_ms=since_ms)}

@@ -29,7 +29,6 @@ from engine.trading.inputs import (
     age_ms,
 )
 from engine.trading.intents import CancelOrder, ExitMarket, OrderIntent, PlaceEntry, PlaceStop, PlaceTier
-from engine.trading.liquidation import usable_leverage
 from engine.trading.order import Order
 from engine.trading.plan import PositionPlan
 
@@ -62,7 +61,6 @@ class Executor:
         *,
         order_timeout_s: float = 1.0,
         recv_window_ms: float = 5000.0,
-        exchange_leverage: int = 20,
         at_point: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._gateway = gateway
@@ -70,9 +68,8 @@ class Executor:
         self._clock = clock
         self._timeout_s = order_timeout_s
         self._window_ms = recv_window_ms
-        self._leverage = exchange_leverage
         self._at_point = at_point
-        self._prepared: set[str] = set()
+        self._prepared: set[tuple[str, int]] = set()  # symbol, leverage
         self.orders_sent = 0
 
     async def place(
@@ -84,7 +81,7 @@ class Executor:
         """
         leg = _leg(intent)
         request = _request(plan, intent)
-        if isinstance(intent, PlaceEntry) and (refusal := await self._prepare(plan.symbol)) is not None:
+        if isinstance(intent, PlaceEntry) and (refusal := await self._prepare(plan)) is not None:
             yield self._declined(intent.client_id, refusal[0], refusal[1])
             return
         now_ms = self._clock.now_ms()
@@ -174,20 +171,19 @@ class Executor:
         except (ExchangeError, DataError, TimeoutError):
             return self._lost(name)  # also an answer nobody can read: it may have taken effect
 
-    async def _prepare(self, symbol: str) -> tuple[int, str] | None:
-        """Set the leverage once per symbol, lower where the contract admits less; what went wrong otherwise."""
-        if symbol in self._prepared:
+    async def _prepare(self, plan: PositionPlan) -> tuple[int, str] | None:
+        """Set the leverage once per symbol; what went wrong otherwise."""
+        wanted = plan.symbol, plan.leverage
+        if wanted in self._prepared:
             return None
-        leverage = self._leverage
         try:
             async with asyncio.timeout(self._timeout_s * 2):
-                leverage = usable_leverage(await self._gateway.brackets(symbol), self._leverage)
-                await self._gateway.set_leverage(symbol, leverage)
+                await self._gateway.set_leverage(*wanted)
         except Rejected as error:
-            return error.code, f"leverage {leverage}: {error.message}"
+            return error.code, f"leverage {plan.leverage}: {error.message}"
         except (ExchangeError, DataError, TimeoutError) as error:
             return 0, f"leverage not confirmed: {error}"
-        self._prepared.add(symbol)
+        self._prepared.add(wanted)
         return None
 
     async def _find(self, symbol: str, client_id: str, conditional: bool) -> OrderState | Exception | None:

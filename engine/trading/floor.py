@@ -108,7 +108,6 @@ class TradingFloor:
             clock,
             order_timeout_s=exchange.order_timeout_s,
             recv_window_ms=float(exchange.recv_window_ms),
-            exchange_leverage=settings.risk.exchange_leverage,
             at_point=at_point,
         )
         self.log = TradeLog(journal, clock)

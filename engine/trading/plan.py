@@ -68,6 +68,7 @@ class PositionPlan(msgspec.Struct, frozen=True):
     planned_ms: int
     expected_entry: Decimal = ZERO
     risk_usdt: Decimal = ZERO
+    leverage: int = 20  # what the account is to hold for this contract before the entry
     variant: str = ""
     timeframe: str = "15m"
     mode: str | None = None
@@ -130,6 +131,7 @@ def plan_of(
     prefix: str = "pd",
     expected_entry: Decimal = ZERO,
     risk_usdt: Decimal = ZERO,
+    leverage: int = 20,
     expires_ms: int = 0,
     shadow: bool = False,
 ) -> PositionPlan:
@@ -151,6 +153,7 @@ def plan_of(
         planned_ms=planned_ms,
         expected_entry=expected_entry,
         risk_usdt=risk_usdt,
+        leverage=leverage,
         variant=signal.variant,
         timeframe=signal.timeframe,
         mode=signal.mode.value if signal.mode is not None else None,

@@ -15,7 +15,6 @@ from engine.port.views import Ticket
 from engine.trading.account_facts import AccountFacts
 from engine.trading.geometry import drift_limits_r, drift_r
 from engine.trading.keeper import Keeper
-from engine.trading.liquidation import usable_leverage
 from engine.trading.plan import costs_of
 from engine.trading.quotes import Quote
 from engine.trading.refusals import RiskRefusal
@@ -67,8 +66,7 @@ class Pricing:
             return RiskRefusal("BadPrice", f"not a price: {stop!r}")
         answer = self.check(signal, edits, 0)
         quote, account = self._around.quote(signal.symbol), self._facts.account(signal.symbol)
-        leverage = usable_leverage(account.brackets, self._rules.risk.exchange_leverage)
-        ticket = make_ticket(answer, quote, account, leverage)
+        ticket = make_ticket(answer, quote, account)
         if ticket is None and isinstance(answer, Refusals):
             return answer.reasons[0]
         if ticket is None:

@@ -148,17 +148,18 @@ def check(
         share = min(max(asked, ZERO), share)
     stop = instrument.stop_price(edits.stop if edits.stop is not None else signal.stop, side)
     entry = decimal((quote.asks if side is Side.LONG else quote.bids)[0][0])
-    leverage = decimal(rules.risk.max_leverage)
-    sizing = size(account.equity, share, entry, stop, costs, instrument, leverage)
+    most_leverage = decimal(rules.risk.max_leverage)
+    sizing = size(account.equity, share, entry, stop, costs, instrument, most_leverage)
     walked = walk(quote, side, sizing.quantity) or Walk(entry, entry, ZERO)
     if sizing.quantity:  # the walked price is the one that counts
-        sizing = size(account.equity, share, walked.average, stop, costs, instrument, leverage)
+        sizing = size(account.equity, share, walked.average, stop, costs, instrument, most_leverage)
         walked = walk(quote, side, sizing.quantity) or walked
     entry = walked.average
     plan = plan_of(
         signal, instrument, rules.exits, costs,
         quantity=sizing.quantity, stop=stop, planned_ms=now_ms, prefix=rules.prefix,
         expected_entry=entry, risk_usdt=sizing.risk_usdt, expires_ms=expires_ms,
+        leverage=usable_leverage(account.brackets, rules.risk.exchange_leverage),
     )  # fmt: skip
     others = portfolio.open_usdt
     liquidation = liquidation_price(
@@ -176,7 +177,7 @@ def check(
         found.append(_no("SpreadTooWide", f"spread {spread_bps:.1f} bp > {rules.risk.max_spread_bps:g} bp"))
     if reward < rules.approval.min_reward_risk:
         found.append(_no("RewardTooSmall", f"reward/risk {reward:.2f} < {rules.approval.min_reward_risk:g}"))
-    found += _size_refusals(sizing, walked, entry, stop, instrument, account, liquidation, rules.risk)
+    found += _size_refusals(sizing, walked, plan, account, liquidation, rules.risk)
     found += _portfolio_refusals(signal, sizing, account, portfolio, rules.risk)
     if found:
         return Refusals(tuple(found), plan, sizing, walked, liquidation, cost_r, reward)
@@ -200,14 +201,13 @@ def _cannot_price(
 def _size_refusals(
     sizing: Sizing,
     walked: Walk,
-    entry: Decimal,
-    stop: Decimal,
-    instrument: Instrument,
+    plan: PositionPlan,
     account: Account,
     liquidation: Decimal | None,
     settings: RiskSettings,
 ) -> list[RiskRefusal]:
     found: list[RiskRefusal] = []
+    entry, instrument, leverage = walked.average, plan.instrument, plan.leverage
     least = max(instrument.min_qty, instrument.market_min_qty, instrument.step, instrument.market_step)
     quantity, notional = sizing.quantity, sizing.quantity * entry
     if quantity < least:
@@ -216,15 +216,13 @@ def _size_refusals(
         found.append(_no("NotionalTooSmall", f"notional {notional:.2f} < {plain(instrument.min_notional)}"))
     if walked.filled < quantity:
         found.append(_no("BookTooThin", f"the book shows {plain(walked.filled)} of {plain(quantity)}"))
-    leverage = usable_leverage(account.brackets, settings.exchange_leverage)
     margin = notional / leverage
     if margin > account.available:
         found.append(_no("MarginShort", f"margin {margin:.2f} > available {account.available:.2f}"))
     most = most_notional(account.brackets, leverage)
     if most is not None and notional > most:
-        reach = f"{plain(most)} at {leverage}x"
-        found.append(_no("AboveBracket", f"notional {notional:.0f} > {reach}"))
-    share = stop_share(entry, stop, liquidation)
+        found.append(_no("AboveBracket", f"notional {notional:.0f} > {plain(most)} at {leverage}x"))
+    share = stop_share(entry, plan.stop, liquidation)
     limit = settings.max_stop_share_of_liquidation
     if share > limit:
         found.append(_no("StopNearLiquidation", f"stop at {share:.0%} of the way to liquidation > {limit:.0%}"))

@@ -13,7 +13,7 @@ from engine.trading.tiers import lay_tiers
 from strategies.model import Family, Regime, RegimeState, Signal
 
 
-def make_ticket(answer: ApprovedPlan | Refusals, quote: Quote, account: Account, leverage: int) -> Ticket | None:
+def make_ticket(answer: ApprovedPlan | Refusals, quote: Quote, account: Account) -> Ticket | None:
     """The ticket of an answer of `risk`; None when it could not even be priced."""
     plan, sizing, walked = answer.plan, answer.sizing, answer.walk
     if plan is None or sizing is None or walked is None:
@@ -25,7 +25,7 @@ def make_ticket(answer: ApprovedPlan | Refusals, quote: Quote, account: Account,
     mid = quote.mid or float(entry)
     slippage = side * (entry - decimal(mid))
     funding = funding_usdt(plan, quote, quantity * entry)
-    margin = sizing.notional / leverage
+    margin = sizing.notional / plan.leverage
     liquidation = answer.liquidation
     refusals = answer.reasons if isinstance(answer, Refusals) else ()
     targets: list[tuple[str, str, float]] = []

@@ -38,7 +38,8 @@ class TradeLog:
         self._signals: dict[str, SignalRow] = {}
         self._last_ended: dict[tuple[str, str], SignalRow] = {}
         self._written_ms: dict[str, int] = {}
-        self._fresh: dict[str, list[FillRow | OrderRow]] = {}  # since the last intent of a position
+        # Since the last intent of a position: fills by number, orders by name, of each the newest word.
+        self._fresh: dict[str, dict[int | str, FillRow | OrderRow]] = {}
         self.bookings: list[Booking] = []
         self.ended: Callable[[Position], None] = _nobody
 
@@ -55,8 +56,8 @@ class TradeLog:
 
     def state_of(self, position: Position) -> list[Row]:
         """What goes to disk beside an intent: the position, and the fills and orders its state already counts."""
-        fresh = self._fresh.pop(position.plan.position_id, [])
-        return [position_row(position, self._clock.now_ms()), *fresh]
+        fresh = self._fresh.pop(position.plan.position_id, {})
+        return [position_row(position, self._clock.now_ms()), *fresh.values()]
 
     def write(self, before: Position, after: Position, event: AnyInput, told: list[Tell]) -> None:
         """Write what changed between two states of a position."""
@@ -66,7 +67,7 @@ class TradeLog:
         if isinstance(event, FillSeen) and after.trades is not before.trades:
             row = fill_row(after, event.fill)
             rows.append(row)
-            self._fresh.setdefault(plan.position_id, []).append(row)
+            self._fresh.setdefault(plan.position_id, {})[row.trade_id] = row
             self.book(after, event.fill)
         if isinstance(event, FundingPaid) and after.fundings is not before.fundings:
             self.bookings.append(Booking(event.now_ms, event.amount))
@@ -77,7 +78,7 @@ class TradeLog:
                 if before.orders.get(name) is not order
             ]
             rows += orders
-            self._fresh.setdefault(plan.position_id, []).extend(orders)
+            self._fresh.setdefault(plan.position_id, {}).update({row.client_id: row for row in orders})
         changed = after.revision != before.revision or after.over != before.over
         stale = now_ms - self._written_ms.get(plan.position_id, 0) >= _EXCURSION_MS
         moved = (after.best, after.worst, after.peak) != (before.best, before.worst, before.peak)

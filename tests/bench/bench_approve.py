@@ -20,29 +20,18 @@ import aiohttp
 
 from config import load
 from engine.build import build_engine
-from engine.clock import SystemClock
 from engine.embedded import stop
 from engine.exchange.client import ExchangeClient
 from engine.port.commands import ApproveSignal, ClosePosition, Done
 from engine.runtime import Engine
-from engine.trading.pipeline import Pipeline
 from engine.trading.precedence import Precedence
-from engine.trading.snapshots import Analyst
-from strategies.evaluate import Evaluation
-from strategies.filters import Blocks
-from strategies.model import MarketSnapshot
-from strategies.settings import StrategySettings
-from tests.bench.bench_close import Market, Quiet, instrument
+from tests.bench.bench_close import Market, nowhere, warm_pipeline
 from tests.bench.table import note
 from tests.support.trading import make_signal
 
 APPROVALS, SYMBOLS, CLOSES = 60, 600, 40
 TRADED = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
 GOAL_MS = 15.0
-
-
-async def _nowhere(_evaluation: Evaluation, _snapshot: MarketSnapshot) -> None:
-    """Signals of these closes are nobody's business."""
 
 
 class Written:
@@ -60,14 +49,9 @@ class Written:
             self.at_s.append(perf_counter())
 
 
-async def closes(market: Market, symbols: int, done: list[float], precedence: Precedence) -> None:
+async def closes(market: Market, done: list[float], precedence: Precedence) -> None:
     """One close after another, as fast as they come."""
-    pipeline = Pipeline(
-        Analyst(StrategySettings(), symbols), market.panels, {name: instrument(name) for name in market.names},
-        Quiet(), SystemClock(), lambda _symbol, _t: Blocks(), _nowhere, precedence=precedence,
-    )  # fmt: skip
-    for name in market.names:
-        pipeline.warm(name)
+    pipeline = warm_pipeline(market, nowhere, precedence)
     running = asyncio.create_task(pipeline.run())
     try:
         for number in range(CLOSES):
@@ -117,7 +101,7 @@ async def measure(approvals: int, symbols: int, home: Path) -> tuple[list[float]
     refused = 0
     try:
         await approve_once(engine, -1, written)  # the first sets the leverage
-        closing = asyncio.create_task(closes(market, symbols, done, engine.parts.pipeline.precedence))
+        closing = asyncio.create_task(closes(market, done, engine.parts.pipeline.precedence))
         for number in range(approvals):
             spent = await approve_once(engine, number, written)
             if spent is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from time import perf_counter, process_time
 
@@ -22,6 +22,7 @@ from engine.market.events import BarsClosed
 from engine.money import Instrument
 from engine.store.history_rows import CandleColumns
 from engine.trading.pipeline import Pipeline
+from engine.trading.precedence import Precedence
 from engine.trading.snapshots import Analyst
 from strategies.evaluate import Evaluation
 from strategies.filters import Blocks
@@ -32,6 +33,7 @@ from tests.bench.table import note
 from tests.support.series import START_MS, TICK, walk
 
 M15 = TIMEFRAME_MS["15m"]
+Take = Callable[[Evaluation, MarketSnapshot], Awaitable[None]]
 WITH_BOOK = 60  # the others are watched thinly
 END_MS = START_MS + 400 * TIMEFRAME_MS["1d"]
 """Midnight: history ends there, the measured closes follow."""
@@ -98,6 +100,22 @@ def instrument(symbol: str) -> Instrument:
     )  # fmt: skip
 
 
+def warm_pipeline(market: Market, take: Take, precedence: Precedence | None = None) -> Pipeline:
+    """The desk's own pipeline over these panels, warmed up."""
+    pipeline = Pipeline(
+        Analyst(StrategySettings(), len(market.names)), market.panels,
+        {name: instrument(name) for name in market.names}, Quiet(), SystemClock(), lambda _symbol, _t: Blocks(), take,
+        precedence=precedence,
+    )  # fmt: skip
+    for name in market.names:
+        pipeline.warm(name)
+    return pipeline
+
+
+async def nowhere(_evaluation: Evaluation, _snapshot: MarketSnapshot) -> None:
+    """Signals that are nobody's business."""
+
+
 async def heartbeat(lags: list[float]) -> None:
     """Wake every millisecond and note by how much too late, in milliseconds."""
     loop = asyncio.get_running_loop()
@@ -115,13 +133,8 @@ async def measure(symbols: int, closes: int) -> None:
         verdicts["signals"] += len(evaluation.signals)
         verdicts["refusals"] += len(evaluation.refusals)
 
-    pipeline = Pipeline(
-        Analyst(StrategySettings(), symbols), market.panels, {name: instrument(name) for name in market.names},
-        Quiet(), SystemClock(), lambda _symbol, _t: Blocks(), take,
-    )  # fmt: skip
     started = perf_counter()
-    for name in market.names:
-        pipeline.warm(name)
+    pipeline = warm_pipeline(market, take)
     print(f"warm-up of {symbols} symbols: {perf_counter() - started:.2f} s")
     runner = asyncio.create_task(pipeline.run())
     ours: list[float] = []

@@ -14,25 +14,15 @@ from pathlib import Path
 
 from console.app import PerpdeckApp
 from console.options import ConsoleOptions
-from engine.clock import SystemClock
 from engine.port.address import EngineLock, socket_path
 from engine.port.server import PortServer
 from engine.trading.pipeline import Pipeline
-from engine.trading.snapshots import Analyst
-from strategies.evaluate import Evaluation
-from strategies.filters import Blocks
-from strategies.model import MarketSnapshot
-from strategies.settings import StrategySettings
-from tests.bench.bench_close import Market, Quiet, instrument
+from tests.bench.bench_close import Market, nowhere, warm_pipeline
 from tests.support.fake_port import FakePort
 from tests.support.show_console import live
 
 CLOSES = 60
 BETWEEN_S = 0.3
-
-
-async def _nowhere(_evaluation: Evaluation, _snapshot: MarketSnapshot) -> None:
-    """Signals of these closes are nobody's business."""
 
 
 async def close_again_and_again(pipeline: Pipeline, market: Market, file: Path) -> None:
@@ -49,12 +39,7 @@ async def close_again_and_again(pipeline: Pipeline, market: Market, file: Path) 
 
 async def main(home: Path, symbols: int, inline: bool) -> None:
     market = Market(symbols, CLOSES)
-    pipeline = Pipeline(
-        Analyst(StrategySettings(), symbols), market.panels, {name: instrument(name) for name in market.names},
-        Quiet(), SystemClock(), lambda _symbol, _t: Blocks(), _nowhere,
-    )  # fmt: skip
-    for name in market.names:
-        pipeline.warm(name)
+    pipeline = warm_pipeline(market, nowhere)
     ended, port = asyncio.Event(), FakePort()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     work = [asyncio.create_task(live(port, demo=False)), asyncio.create_task(pipeline.run())]

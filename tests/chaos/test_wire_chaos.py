@@ -38,6 +38,7 @@ from engine.market.books import Books
 from engine.market.depth_sync import SyncState
 from engine.sim.faults import KINDS
 from engine.supervise import Policy, Supervisor
+from tests.support.trouble import parameters
 from tests.support.virtual_wire import SHOWN, MachineClock, Shown, VirtualWire
 
 START_MS = 1_767_225_600_000 + 453_000
@@ -61,17 +62,8 @@ def trouble(rng: Random) -> tuple[str, dict[str, Any]]:
     known = KINDS[kind].params
     if "seconds" in known:
         params["seconds"] = rng.uniform(0.5, 20.0)
-    if kind == "disconnect":
-        params["route"] = rng.choice(["all", "public", "market", "private"])
-    if kind == "silent_socket":
-        params["route"] = rng.choice(["market", "public", "all"])
-    if kind == "server_error":
-        params["status"] = rng.choice([500, 502, 503, 504])
-    if kind == "clock_skew":
-        params["ms"] = rng.choice([-8000, -1500, 700, 3000, 9000])
-    if kind == "price":
-        params |= {"symbol": rng.choice(SYMBOLS), "pct": rng.uniform(-2.0, 2.0)}
-    elif "symbol" in known and rng.random() < 0.5:
+    params |= parameters(rng, kind, SYMBOLS, 2.0)
+    if kind != "price" and "symbol" in known and rng.random() < 0.5:
         params["symbol"] = rng.choice(SYMBOLS)
     if kind.startswith("depth_"):
         params["count"] = rng.choice([1, 1, 2, 3])

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from engine.sim.faults import KINDS
+from tests.support.trouble import parameters
 
 LASTING = ("server_error", "region_refused", "overload")  # refuse orders for their own time
 NEXT = (
@@ -55,16 +56,7 @@ class Trouble:
         known = KINDS[kind].params
         if "seconds" in known:
             params["seconds"] = BAN_S if kind == "banned" else rng.uniform(0.5, 4.0)
-        if kind == "disconnect":
-            params["route"] = rng.choice(["all", "public", "market", "private"])
-        if kind == "silent_socket":
-            params["route"] = rng.choice(["market", "public", "all"])
-        if kind == "server_error":
-            params["status"] = rng.choice([500, 502, 503, 504])
-        if kind == "clock_skew":
-            params["ms"] = rng.choice([-8000, -1500, 700, 3000, 9000])
-        if kind == "price":
-            params |= {"symbol": rng.choice(self.symbols), "pct": rng.uniform(-3.0, 3.0)}
+        params |= parameters(rng, kind, self.symbols, 3.0)
         return kind, params
 
     def obstructed(self, from_s: float, to_s: float) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from config.schema import ApprovalSettings, Settings
+from engine.exchange.orders import Bracket
 from engine.port.commands import (
     ApproveSignal,
     BlockSymbol,
@@ -359,6 +360,29 @@ class TestPositionCommands:
             assert msgspec.json.decode(reply.data)["reconciled"]
 
         scene(play)
+
+
+def test_a_contract_that_admits_less_leverage_gets_what_it_admits_and_the_ticket_counts_by_it() -> None:
+    async def play(desk: FloorRig) -> None:
+        set_to: list[int] = []
+
+        async def brackets(_symbol: str) -> list[Bracket]:
+            return [Bracket(10, Decimal(0), Decimal(1_000_000), Decimal("0.05"), Decimal(0))]
+
+        async def set_leverage(_symbol: str, leverage: int) -> int:
+            set_to.append(leverage)
+            return leverage
+
+        desk.gateway.brackets, desk.gateway.set_leverage = brackets, set_leverage  # type: ignore[method-assign]
+        await desk.floor.admission.offer(make_signal())
+        reply = await desk.ask(PreviewTicket, signal_id="sig1")
+        assert isinstance(reply, Done)
+        ticket = msgspec.json.decode(reply.data, type=Ticket)
+        assert ticket.margin_left == pytest.approx(10_000 - ticket.notional / 10)
+        assert isinstance(await desk.ask(ApproveSignal, signal_id="sig1"), Done)
+        assert set_to == [10]
+
+    scene(play)
 
 
 def test_the_ticket_says_what_an_approval_would_do() -> None:

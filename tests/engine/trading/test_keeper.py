@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.errors import Rejected, StoreError
-from engine.exchange.orders import Bracket
+from engine.errors import StoreError
 from engine.store.rows import CooldownRow, FillRow, IntentRow, OrderRow, PositionRow, SignalEventRow, SignalRow
 from engine.trading.events import (
     EntryFailed,
@@ -102,29 +101,6 @@ def test_a_new_stop_works_before_the_old_one_is_cancelled() -> None:
             final = rig.gateway.resting(S, conditional=True)[0]
             assert not final.close_position
             assert final.quantity == abs(rig.gateway.signed(S))
-
-    on_virtual_time(scenario)
-
-
-def test_the_leverage_is_what_the_contract_admits() -> None:
-    async def scenario(clock):
-        rig = Rig(clock)
-        set_to: list[int] = []
-
-        async def brackets(_symbol):
-            return [Bracket(10, Decimal(0), Decimal(1_000_000), Decimal("0.05"), Decimal(0))]
-
-        async def set_leverage(_symbol, leverage):
-            if leverage > 10:
-                raise Rejected(-4028, f"Leverage {leverage} is not valid.")
-            set_to.append(leverage)
-            return leverage
-
-        rig.gateway.brackets, rig.gateway.set_leverage = brackets, set_leverage
-        async with running(rig):
-            await rig.enter()
-            await rig.until(lambda: bool(rig.events(StopPlaced)))
-        assert set_to == [10]
 
     on_virtual_time(scenario)
 
