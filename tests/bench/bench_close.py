@@ -75,11 +75,18 @@ class Market:
 
     def close(self, number: int) -> BarsClosed:
         """Put the bars of one more close in place and say so."""
-        for name, coming in self._coming.items():
-            values = (
-                getattr(coming, field)[number] for field in ("open", "high", "low", "close", "volume", "taker_buy")
-            )
-            self.panels.add(name, "15m", Bar(int(coming.open_time[number]), *map(float, values)))
+        for name in self.names:
+            self.put(name, number)
+        return self.closed(number)
+
+    def put(self, name: str, number: int) -> None:
+        """Put one symbol's bar of a close in place."""
+        coming = self._coming[name]
+        values = (getattr(coming, field)[number] for field in ("open", "high", "low", "close", "volume", "taker_buy"))
+        self.panels.add(name, "15m", Bar(int(coming.open_time[number]), *map(float, values)))
+
+    def closed(self, number: int) -> BarsClosed:
+        """That a close, whose bars are in place, is gathered."""
         close_ms = END_MS + (number + 1) * M15
         ended = tuple(tf for tf in CAPACITY if close_ms % TIMEFRAME_MS[tf] == 0)
         return BarsClosed(close_ms, ended, self.names)
