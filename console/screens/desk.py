@@ -26,6 +26,7 @@ from console.panes.status import StatusLine, banner
 from console.rows import Row
 from console.screens.explain import ExplainPage
 from console.screens.place import PANES, DeskLayout, form
+from console.screens.sized import Sized
 from console.screens.ticket import TicketDialog
 from console.screens.tour import Seen, TourBox
 from console.subject import Subject
@@ -53,7 +54,7 @@ class Deck(Container):
         self.children[0].refresh(layout=True)
 
 
-class DeskScreen(Screen[None], inherit_bindings=False):
+class DeskScreen(Sized, Screen[None], inherit_bindings=False):
     """The root screen."""
 
     AUTO_FOCUS = ""

@@ -19,6 +19,7 @@ from console.look import Look
 from console.panes.canvas import Canvas
 from console.rows import Row, wrap
 from console.screens.leave import Leaving
+from console.screens.sized import Sized
 
 if TYPE_CHECKING:
     from console.app import PerpdeckApp
@@ -48,7 +49,7 @@ class Field(Input):
         super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
 
 
-class Dialog(Leaving[T | None], ModalScreen[T | None], Generic[T]):
+class Dialog(Leaving[T | None], Sized, ModalScreen[T | None], Generic[T]):
     """A box of rows, fields and a line of keys.
 
     Keys and pastes that were typed before the box could be read, and until the guard has passed, are thrown away;

@@ -17,12 +17,13 @@ from console.panes.canvas import Canvas
 from console.panes.status import StatusLine
 from console.rows import Row, fit, left, right, spread
 from console.screens.leave import Leaving
+from console.screens.sized import Sized
 
 if TYPE_CHECKING:
     from console.app import PerpdeckApp
 
 
-class Page(Leaving[None], Screen[None], inherit_bindings=False):
+class Page(Leaving[None], Sized, Screen[None], inherit_bindings=False):
     """A scrollable page. A subclass names its context and topics and draws its rows."""
 
     AUTO_FOCUS = ""

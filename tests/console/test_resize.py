@@ -7,10 +7,11 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual.geometry import Region
+from textual.events import Resize
+from textual.geometry import Region, Size
 
 from console.screens.place import PANES, form, place
-from tests.support.frames import console, text_frame, until
+from tests.support.frames import console, settle, text_frame, until
 
 RECENT = st.permutations(PANES)
 
@@ -83,3 +84,15 @@ async def test_dialogs_and_pages_survive_resizing(key: str) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.desk)
         assert port.acted() == []
+
+
+async def test_size_the_terminal_has_no_more_is_dropped() -> None:
+    """Screens hand sizes to those beneath; two of them under way among a dialog and the desk went round for ever."""
+    async with console((140, 40)) as (app, pilot, _port):
+        await pilot.press("b")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await settle(pilot, app)
+        for screen in (app.desk, app.screen):
+            screen.post_message(Resize(Size(200, 50), Size(200, 50)))
+            await pilot.pause(0.05)
+            assert app.desk.outer_size == app.screen.outer_size == Size(140, 40)

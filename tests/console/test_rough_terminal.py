@@ -104,9 +104,10 @@ def test_terminal_resized_at_random_shows_the_whole_desk_again(desk: ScriptedDes
         seat.type("\x1b")
         seat.resize(140, 40)
         seat.quiet()
-        time.sleep(1.0)
-        frame = seat.screen().splitlines()
-        assert "RUNNING" in frame[0]
+        deadline = time.monotonic() + 10
+        while "RUNNING" not in seat.screen().splitlines()[0]:
+            assert time.monotonic() < deadline, seat.screen()
+            time.sleep(0.1)
         assert_sound(seat, desk)
     assert_confirmed(seat.typed, desk)
 
