@@ -15,6 +15,7 @@ from console.cli.tables import table
 
 if TYPE_CHECKING:
     from engine.research.backtest import SymbolResult
+    from engine.research.result import Result
 
 PRESENT_GRID: dict[str, list[Any]] = {"strategies.action_price.standard_score": [6.0]}
 
@@ -98,8 +99,10 @@ def significance(call: Invocation, **given: Any) -> None:
     from engine.research.significance import significance as judge
 
     job = job_of(call, given, draws=given["draws"])
-    found = judge(measure(call, job, workers_of(given)).symbols, given["trials"])
-    call.data(found, "\n".join(f"{name:<24} {_shown(value)}" for name, value in found.items()))
+    result = measure(call, job, workers_of(given))
+    found = judge(result.symbols, given["trials"])
+    lines = [f"{name:<24} {_shown(value)}" for name, value in found.items()]
+    call.data({**found, **_counted(result)}, "\n".join((*lines, _said(result))))
 
 
 @validate.command()
@@ -110,9 +113,11 @@ def significance(call: Invocation, **given: Any) -> None:
 @shared
 def walkforward(call: Invocation, **given: Any) -> None:
     """Parameters chosen on the past only, judged on what came after."""
+    from engine.research.backtest import trades_of
     from engine.research.data import DataFault
     from engine.research.grid import GridFault, applied, cells_of, grid_of
-    from engine.research.sweep import cell_trades
+    from engine.research.result import Result
+    from engine.research.sweep import cell_results
     from engine.research.walkforward import walk_forward
 
     job = job_of(call, given, draws=0)
@@ -128,12 +133,13 @@ def walkforward(call: Invocation, **given: Any) -> None:
         progress.step(result.bars)
 
     try:
-        trades = cell_trades(jobs, workers_of(given), seen)
+        results = cell_results(jobs, workers_of(given), seen)
     except DataFault as fault:
         raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
     finally:
         progress.finish()
-    found = walk_forward(cells, trades, given["folds"], given["embargo_days"])
+    found = walk_forward(cells, [trades_of(one) for one in results], given["folds"], given["embargo_days"])
+    present = Result(jobs[0], tuple(results[0]), progress.elapsed_s)
     folds = [
         {
             "train_to": fold.train_to, "test_from": fold.test_from, "test_to": fold.test_to, "chosen": fold.chosen,
@@ -146,6 +152,7 @@ def walkforward(call: Invocation, **given: Any) -> None:
         "folds": folds,
         "out_of_sample": found.joined.row(),
         "unchosen": found.unchosen.row(),
+        **_counted(present),
     }
     rows = [
         (fold.test_from, fold.test_to, str(fold.trained.trades), _plain(fold.trained.expectancy_r),
@@ -159,6 +166,7 @@ def walkforward(call: Invocation, **given: Any) -> None:
         f"{found.trials} trials",
         f"without choosing: {found.unchosen.trades} trades, PF {_plain(found.unchosen.profit_factor)}, "
         f"expectancy {_plain(found.unchosen.expectancy_r)} R {_shown(found.unchosen.expectancy_ci95)}",
+        _said(present),
     ]
     call.data(value, "\n".join((table(head, rows), *tail)))
 
@@ -177,13 +185,15 @@ def calibration(call: Invocation, **given: Any) -> None:
     from engine.research.measured import buckets_of, write
 
     job = job_of(call, given, draws=0)
-    trades = measure(call, job, workers_of(given)).trades
+    result = measure(call, job, workers_of(given))
+    trades = result.trades
     found = {name.value: one for name in job.names if (one := calibrate(trades, name.value)) is not None}
     buckets = buckets_of(trades)
     value: dict[str, Any] = {
         "calibration": {name: msgspec.to_builtins(one) for name, one in found.items()},
         "scores": {name: score_groups([t for t in trades if t.strategy == name]) for name in found},
         "buckets": msgspec.to_builtins(buckets),
+        **_counted(result),
     }
     if given["write_measured"]:
         call.say(f"{len(buckets)} groups written to {write(call.home, buckets)}")
@@ -194,7 +204,7 @@ def calibration(call: Invocation, **given: Any) -> None:
 
         given["write_weights"].write_text(yaml.safe_dump(weights_file(found["action_price"])), encoding="utf-8")
         call.say(f"suggested weights written to {given['write_weights']}; name it with --config to use them")
-    call.data(value, _calibrated(value))
+    call.data(value, f"{_calibrated(value)}\n{_said(result)}")
 
 
 @validate.command()
@@ -226,6 +236,17 @@ def parity(call: Invocation, from_ms: int | None, to_ms: int | None, slippage_bp
     cells = [(one.what, one.symbol, one.strategy, one.side, one.why, one.detail) for one in found.differences[:100]]
     shown = table(("what", "symbol", "strategy", "side", "why", "detail"), cells) if cells else "no difference"
     call.data(row_of(found), f"{head}\n{shown}")
+
+
+def _counted(result: Result) -> dict[str, Any]:
+    """Which costs the figures carry, and what they do not show by themselves."""
+    return {"costs": result.costs, "notes": result.notes()}
+
+
+def _said(result: Result) -> str:
+    from engine.research.terminal import charged
+
+    return "\n".join((charged(result.costs), *(f"note: {note}" for note in result.notes())))
 
 
 def _calibrated(value: dict[str, Any]) -> str:

@@ -55,12 +55,7 @@ class Result(msgspec.Struct, frozen=True):
             "bars": self.bars,
             "wall_s": round(self.wall_s, 3),
             "bars_per_s": round(self.bars / self.wall_s) if self.wall_s > 0 else None,
-            "costs": {
-                "taker_bps": round(job.fees.taker * 1e4, 6),
-                "maker_bps": round(job.fees.maker * 1e4, 6),
-                "slippage_bps": round(job.fees.slippage * 1e4, 6),
-                "funding": self.funding,
-            },
+            "costs": self.costs,
             "trades": whole.trades,
             "win_rate": whole.win_rate,
             "profit_factor": whole.profit_factor,
@@ -94,6 +89,17 @@ class Result(msgspec.Struct, frozen=True):
             "bars_dropped": sum(result.dropped for result in self.symbols),
             "flow": self.flow,
             "notes": self.notes(),
+        }
+
+    @property
+    def costs(self) -> dict[str, Any]:
+        """What was charged: fees and slippage in basis points of a fill, and where the funding came from."""
+        fees = self.job.fees
+        return {
+            "taker_bps": round(fees.taker * 1e4, 6),
+            "maker_bps": round(fees.maker * 1e4, 6),
+            "slippage_bps": round(fees.slippage * 1e4, 6),
+            "funding": self.funding,
         }
 
     @property

@@ -20,7 +20,6 @@ from engine.research.data import files_of
 from engine.research.fingerprint import fingerprint
 from engine.research.grid import Cell, applied, cell_id
 from engine.research.stats import summary
-from engine.research.trades import Trade
 
 Task = tuple[int, str]
 CLUSTER_S: Final = 10  # to find a scheduler
@@ -74,17 +73,17 @@ def sweep(
     return [finished[name] for name in ids]
 
 
-def cell_trades(
+def cell_results(
     jobs: Sequence[Job], workers: int, seen: Callable[[SymbolResult], None] = lambda _result: None
-) -> list[list[Trade]]:
-    """The closed trades of every job, for walk-forward; a symbol is evaluated once for all jobs of one analysis."""
+) -> list[list[SymbolResult]]:
+    """Every symbol of every job, for walk-forward; a symbol is evaluated once for all jobs of one analysis."""
     symbols = jobs[0].symbols
     parts: dict[str, list[SymbolResult]] = {}
     for symbol, found in _by_symbol(jobs, symbols, min(workers, len(symbols))):
         parts[symbol] = found
         for result in found:
             seen(result)
-    return [trades_of([parts[symbol][k] for symbol in sorted(symbols)]) for k in range(len(jobs))]
+    return [[parts[symbol][k] for symbol in sorted(symbols)] for k in range(len(jobs))]
 
 
 def _by_symbol(jobs: Sequence[Job], symbols: Sequence[str], workers: int) -> Iterator[tuple[str, list[SymbolResult]]]:

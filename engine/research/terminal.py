@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from engine.research.result import Result
@@ -15,12 +15,11 @@ PLAIN: Final = " .:-=+*#@"
 def page(result: Result, ascii_only: bool = False) -> str:
     """The whole summary."""
     row = result.row()
-    costs, random = row["costs"], row["random_entry"]
+    random = row["random_entry"]
     lines = [
         f"{row['symbols']} symbols  {row['from']} to {row['to']}  {row['bars']:,} bars  "
         f"{row['wall_s']:.1f} s  {row['bars_per_s'] or 0:,} bars/s",
-        f"costs {costs['taker_bps']:g}/{costs['maker_bps']:g} bp taker/maker, {costs['slippage_bps']:g} bp slippage, "
-        f"funding {costs['funding']}, flow {row['flow']}",
+        f"{charged(row['costs'])}, flow {row['flow']}",
         "",
         _table(row),
         "",
@@ -42,6 +41,14 @@ def page(result: Result, ascii_only: bool = False) -> str:
         row["fingerprint"],
     ]
     return "\n".join(lines)
+
+
+def charged(costs: Mapping[str, Any]) -> str:
+    """The costs of a result in one line."""
+    return (
+        f"costs {costs['taker_bps']:g}/{costs['maker_bps']:g} bp taker/maker, {costs['slippage_bps']:g} bp slippage, "
+        f"funding {costs['funding']}"
+    )
 
 
 def curve(values: Sequence[float], width: int = 48, ascii_only: bool = False) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from console.cli import main
 from engine.desk.measured import Measured
-from tests.support.laboratory import folder_of, write_candles
+from tests.support.laboratory import BAR, T0, folder_of, write_candles
 from tests.support.series import walk
 
 pa = pytest.importorskip("pyarrow", reason="reading Parquet needs the research extra")
@@ -23,6 +25,7 @@ ROW = {
     "symbol", "strategy", "side", "signal_time", "entry_time", "exit_time", "entry", "stop", "exit", "r_net", "reason",
 }  # fmt: skip
 FAST = ("--strategy", "action_price", "--set", "strategies.action_price.room_r=0", "--workers", "1", "--no-minutes")
+LONG = 16_000  # bars that give enough trades to calibrate
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +187,80 @@ def test_walkforward_on_one_process_equals_two(
     assert one["trials"] == 4
     assert len(one["folds"]) == 2
     assert one["out_of_sample"]["trades"] <= one["unchosen"]["trades"]
+
+
+@pytest.fixture(scope="module")
+def settlements(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dear enough to be seen: 0.2 % at every settlement."""
+    from pyarrow import parquet
+
+    times = np.arange(T0, T0 + (LONG + 1) * BAR, 8 * 3_600_000)
+    names = [symbol for symbol in ("AAAUSDT", "BTCUSDT") for _ in times]
+    file = tmp_path_factory.mktemp("funding") / "settlements.parquet"
+    columns = {"symbol": names, "funding_time": np.tile(times, 2), "funding_rate": np.full(len(names), 0.002)}
+    parquet.write_table(pa.table(columns), file)
+    return file
+
+
+def without_source(value: Any) -> Any:
+    """An answer without its words about where the funding came from."""
+    costs = {name: paid for name, paid in value["costs"].items() if name != "funding"}
+    return {**value, "costs": costs, "notes": [note for note in value["notes"] if "funding" not in note]}
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(tmp_path_factory.mktemp("longer"), ("AAAUSDT", "BTCUSDT"), bars=LONG)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("walkforward", (*FAST[:-1], "--folds", "2")),
+        ("significance", (*FAST[:-1], "--sets", "10")),
+        ("calibration", ("--strategy", "liquidity_sweep", "--workers", "1")),
+    ],
+)
+def test_recorded_and_assumed_funding_are_charged_alike(
+    kind: str, more: tuple[str, ...], folder: Path, longer: Path, settlements: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    ask = ("validate", kind, "--data", str(longer if kind == "calibration" else folder), *more)
+    _, free, _ = call(capsys, tmp_path, *ask)
+    _, assumed, _ = call(capsys, tmp_path, *ask, "--assumed-funding-bps", "20")
+    _, recorded, _ = call(capsys, tmp_path, *ask, "--funding", str(settlements))
+    assert without_source(assumed) == without_source(recorded) != without_source(free)
+    assert free.get("calibration") != {}  # enough trades to say something
+    assert [found["costs"]["funding"] for found in (free, assumed, recorded)] == ["assumed", "assumed", "recorded"]
+    assert free["costs"]["taker_bps"] == 5.0
+    assert "recorded for 0% of the bars and assumed to be zero for the rest" in " ".join(free["notes"])
+    assert "assumed to be 0.2000% every eight hours" in " ".join(assumed["notes"])
+    assert "funding" not in " ".join(recorded["notes"])
+
+
+def test_trades_judged_by_walkforward_pay_the_funding_of_a_backtest(
+    folder: Path, settlements: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ("--data", str(folder), *FAST[:-1], "--funding", str(settlements))
+    file = tmp_path / "trades.jsonl"
+    call(capsys, tmp_path, "backtest", *ask, "--trades", str(file))
+    _, found, _ = call(capsys, tmp_path, "validate", "walkforward", *ask, "--folds", "2")
+    tested_from = datetime.fromisoformat(found["folds"][0]["test_from"]).replace(tzinfo=UTC).timestamp() * 1000
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    later = [row["r_net"] for row in rows if row["entry_time"] >= tested_from]
+    assert found["unchosen"]["trades"] == len(later) > 0
+    assert found["unchosen"]["net_r"] == pytest.approx(sum(later))
+
+
+@pytest.mark.parametrize("kind", ["walkforward", "calibration", "significance"])
+def test_people_read_which_costs_were_counted(
+    kind: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ("validate", kind, "--data", str(folder), *FAST[:-1], "--assumed-funding-bps", "1", "--home", str(tmp_path))
+    assert main([*ask]) == 0
+    said = capsys.readouterr().out
+    assert "costs 5/5 bp taker/maker, 1 bp slippage, funding assumed" in said
+    assert "funding is recorded for 0% of the bars and assumed to be 0.0100% every eight hours for the rest" in said
 
 
 def test_without_candles_the_way_to_some_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
