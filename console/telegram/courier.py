@@ -12,7 +12,7 @@ import msgspec
 import telegram
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from console.telegram.markup import parts, plain_text
 from console.telegram.outbox import PER_MINUTE, SAFETY, TRADE, Message, Outbox, retry_after_ms
@@ -44,6 +44,7 @@ class Courier:
 
     In quiet hours everything still arrives, but only what endangers a position makes a sound. The text of a message
     that still waits is renewed in place, so an hour without a link ends with one message and not with its history.
+    What came first is told first: behind a message that did not get through everything waits that is not more urgent.
     """
 
     def __init__(
@@ -55,12 +56,13 @@ class Courier:
         self._now_ms = now_ms
         self._sent_s: dict[int, list[float]] = {}
         self._shut_until_ms: dict[int, int] = {}
+        self._failed: dict[int, dict[int, str]] = {}  # chat -> priority -> key of what did not get through yet
 
     async def run(self, bot: telegram.Bot) -> None:
         """Send what is due until cancelled."""
         while True:
             renewed: set[str] = set()  # what was read before its text was renewed must not be sent
-            for message in await self._outbox.due(self._now_ms(), AT_ONCE):
+            for message in await self._waiting():
                 if message.key in renewed:
                     continue
                 first = await self._outbox.unsent(message.edits) if message.edits else None
@@ -71,9 +73,21 @@ class Courier:
                     await self._deliver(bot, message)
             await asyncio.sleep(SEND_EVERY_S)
 
+    async def _waiting(self) -> list[Message]:
+        """What is due, and enough of it that a chat which takes nothing now does not hide what others wait for."""
+        limit = AT_ONCE
+        while True:
+            due = await self._outbox.due(self._now_ms(), limit)
+            if len(due) < limit or any(self._may_send(message) for message in due):
+                return due
+            limit *= 4
+
     def _may_send(self, message: Message) -> bool:
         """Whether the chat has room this minute; the last of it is kept for trades, the very last for alarms."""
         if self._now_ms() < self._shut_until_ms.get(message.chat, 0):
+            return False
+        failed = self._failed.get(message.chat, {})
+        if any(priority >= message.priority and key != message.key for priority, key in failed.items()):
             return False
         sent = [at for at in self._sent_s.get(message.chat, []) if self._mono_s() - at < 60]
         self._sent_s[message.chat] = sent
@@ -89,14 +103,24 @@ class Courier:
             # The server names the chat, not the message: nothing goes there before the time it gave.
             self._shut_until_ms[message.chat] = self._now_ms() + round(_seconds(error.retry_after) * 1000)
             await self._outbox.retry(message, message.attempts + 1, self._shut_until_ms[message.chat])
-        except BadRequest:
-            # The chat refuses this very text; nothing would come of sending it again.
+        except (BadRequest, Forbidden):
+            # The chat refuses this very text, or us; nothing would come of sending it again.
+            self._passed(message)
             await self._outbox.sent(message, self._now_ms(), 0)
         except TelegramError:
+            if not message.photo:
+                self._failed.setdefault(message.chat, {})[message.priority] = message.key
             await self._outbox.retry(message, message.attempts + 1, self._now_ms() + retry_after_ms(message.attempts))
         else:
+            self._passed(message)
             self._sent_s.setdefault(message.chat, []).append(self._mono_s())
             await self._outbox.sent(message, self._now_ms(), message_id)
+
+    def _passed(self, message: Message) -> None:
+        """A message is through: nothing waits behind it any longer."""
+        failed = self._failed.pop(message.chat, {})
+        if left := {priority: key for priority, key in failed.items() if key != message.key}:
+            self._failed[message.chat] = left
 
     async def _renew(self, first: Message, newer: Message) -> None:
         await self._outbox.replace(

@@ -26,6 +26,7 @@ class BotApi:
         self.trouble: deque[web.Response | None] = deque()  # answers to the next sendMessage or edit
         self.polling = True
         self.down = False  # every message is answered with an error
+        self.shut_out: set[int] = set()  # chats that have blocked the bot
         self.hanging = 0  # as many of the next messages get no answer at all
         self.edits: list[str] = []  # texts of edits that were taken
         self.url = ""
@@ -123,6 +124,8 @@ class BotApi:
             await asyncio.sleep(3600)
         if self.down:
             return broken()
+        if int(given.get("chat_id", 0)) in self.shut_out:
+            return _error(403, "Forbidden: bot was blocked by the user")
         if self.trouble and (trouble := self.trouble.popleft()) is not None:
             return trouble
         if (fault := _fault(given)) is not None:

@@ -77,13 +77,13 @@ async def test_an_hour_without_a_link_loses_and_doubles_nothing() -> None:
         api.down = True
         for _ in range(40):
             now[0] += HOUR_MS // 40
-            await until(lambda: all(message.next_ms > now[0] for message in outbox.messages.values()))
+            await until(lambda: outbox.messages["m0"].next_ms > now[0])
         assert api.sent == []
-        assert len(api.calls) > 40
+        assert outbox.messages["m0"].attempts > 15
         api.down = False
         now[0] += HOUR_MS
         await until(lambda: len(outbox.ids) == 6)
-        assert sorted(message["text"] for message in api.sent) == [f"told {n}" for n in range(6)]
+        assert [message["text"] for message in api.sent] == [f"told {n}" for n in range(6)]
         now[0] += HOUR_MS
         await asyncio.sleep(0.7)
         assert len(api.sent) == 6
@@ -128,3 +128,54 @@ async def test_chat_that_asks_for_patience_gets_it_and_the_others_do_not_wait() 
         now[0] += 30_000
         await until(lambda: len(api.texts(1)) == 3)
         assert api.texts(1) == ["first 0", "first 1", "first 2"]
+
+
+async def test_what_came_first_is_told_first_however_often_it_failed() -> None:
+    outbox = MemoryOutbox()
+    now = [NOON_MS]
+    await outbox.add(Message("old", 1, "old", TRADE))
+    async with carrying(outbox, lambda: now[0]) as api:
+        api.down = True
+        for attempts in range(1, 9):
+            await until(lambda attempts=attempts: outbox.messages["old"].attempts == attempts)
+            now[0] = outbox.messages["old"].next_ms
+        await until(lambda: outbox.messages["old"].attempts == 9)
+        await outbox.add(Message("new", 1, "new", TRADE))
+        await outbox.add(Message("news", 1, "news", INFO))
+        await outbox.add(Message("alarm", 1, "alarm", SAFETY))
+        await until(lambda: outbox.messages["alarm"].attempts == 1)
+        api.down = False
+        now[0] = outbox.messages["alarm"].next_ms
+        await until(lambda: api.texts(1) == ["alarm"])
+        now[0] += 60_000
+        await asyncio.sleep(0.7)
+        assert api.texts(1) == ["alarm"], "an alarm waits for nothing, the others for what came before them"
+        now[0] = outbox.messages["old"].next_ms
+        await until(lambda: len(api.sent) == 4)
+        assert api.texts(1) == ["alarm", "old", "new", "news"]
+
+
+async def test_chat_that_cannot_take_more_keeps_nobody_waiting() -> None:
+    outbox = MemoryOutbox()
+    for n in range(200):
+        await outbox.add(Message(f"a{n}", 1, f"many {n}", TRADE))
+    async with carrying(outbox, lambda: NOON_MS) as api:
+        api.trouble.append(too_many(300))
+        await until(lambda: bool(api.calls.count("sendMessage")))
+        await outbox.add(Message("b", 2, "other", INFO))
+        await until(lambda: api.texts(2) == ["other"])
+        assert api.texts(1) == []
+
+
+async def test_chat_that_shut_the_bot_out_is_not_written_to_again_and_again() -> None:
+    outbox = MemoryOutbox()
+    for chat in (1, 2):
+        await outbox.add(Message(f"a{chat}", chat, "told", TRADE))
+    async with carrying(outbox, lambda: NOON_MS) as api:
+        api.shut_out.add(1)
+        await until(lambda: len(outbox.ids) == 2)
+        assert api.texts() == ["told"]
+        assert outbox.ids["a1"] == 0
+        api.shut_out.clear()
+        await outbox.add(Message("back", 1, "let in again", TRADE))
+        await until(lambda: api.texts(1) == ["let in again"])
