@@ -86,6 +86,11 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def utc_text(at_ms: int) -> str:
+    """A moment of these days as people read it, as "12:30:00 UTC"."""
+    return time.strftime("%H:%M:%S UTC", time.gmtime(at_ms // 1000))
+
+
 class VirtualClock:
     """Time of a `VirtualLoop`: moves only when every task waits."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.clock import Clock
+from engine.clock import Clock, utc_text
 from engine.exchange.client import ExchangeClient
 from engine.store.journal import Journal
 from engine.trading.standing_desk import StandingDesk
@@ -10,6 +10,11 @@ from engine.trading.standing_desk import StandingDesk
 EVERY_S = 0.5
 SLOW_COMMIT_MS = 500.0
 BAN, CLOCK, STORE = "ban", "clock", "database"
+
+
+def ban_text(until_ms: int) -> str:
+    """What a ban is told as, whoever sees it first."""
+    return f"the exchange answers nothing until {utc_text(until_ms)}"
 
 
 class Holds:
@@ -31,15 +36,17 @@ class Holds:
         """Hold or lift each cause by what is true now."""
         ledger = self._client.ledger
         gate = ledger.gate_state.lower()
-        left_s = max(0, ledger.banned_until_ms - self._clock.now_ms()) // 1000
-        self._set(BAN, gate in ("banned", "probing", "blocked"), f"{gate}, {left_s} s left" if left_s else gate)
+        banned = ledger.banned_until_ms > self._clock.now_ms()
+        detail = ban_text(ledger.banned_until_ms) if banned else gate
+        self._set(BAN, gate in ("banned", "probing", "blocked"), detail)
         self._set(CLOCK, not self._client.clock_sync.usable, "the exchange's clock is being measured again")
         latency_ms = self._journal.latency_p95_ms
         self._set(STORE, latency_ms > SLOW_COMMIT_MS, f"a commit takes {latency_ms:.0f} ms")
+        self._standing.look()
 
     def _set(self, cause: str, on: bool, detail: str) -> None:
         if on:
-            # The first word stands: a countdown in the reason would be a new reason twice a second.
+            # The first word stands: a reason that grows would be a new reason twice a second.
             if not any(name == cause for name, _ in self._standing.value.holds):
                 self._standing.hold(cause, detail)
         else:

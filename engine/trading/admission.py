@@ -8,7 +8,7 @@ from decimal import InvalidOperation
 from msgspec.structs import replace
 
 from engine.bus import Bus
-from engine.clock import Clock
+from engine.clock import Clock, utc_text
 from engine.money import Side, decimal
 from engine.port.commands import ApproveSignal, Done, Refused, RejectSignal, Reply, SnoozeSignal
 from engine.store.rows import Row, SignalRow
@@ -173,7 +173,7 @@ class Admission:
         if isinstance(answer, RiskRefusal):
             return _refused(answer)
         self.queue = answer
-        return Done(f"{command.signal_id} out of sight until {until_ms}")
+        return Done(f"{command.signal_id} out of sight until {utc_text(until_ms)}")
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

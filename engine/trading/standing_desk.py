@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from engine.bus import Bus
-from engine.clock import Clock
+from engine.clock import Clock, utc_text
 from engine.port.commands import (
     BlockSymbol,
     Done,
@@ -51,6 +51,7 @@ class StandingDesk:
         self._account = account_name
         self._free_auto = free_auto
         self.value = Standing(mode=mode)
+        self._told: Desk = "running"
         self.on_halted: Callable[[bool], None] = lambda _on: None
 
     def recover(
@@ -71,7 +72,13 @@ class StandingDesk:
             self.value = rules.block(self.value, _block_of(row))
         for rest in cooldowns:
             self.value = rules.cool(self.value, rest.strategy_id, rest.symbol, rest.side, rest.until_ms)
+        self._told = self.state
         self.on_halted(self.value.desk == "halted")
+
+    def look(self) -> None:
+        """Tell when a pause is over; nobody's command ends it."""
+        if self._told == "paused" and self.state == "running":
+            self._tell("desk", "the pause is over")
 
     @property
     def state(self) -> Desk:
@@ -84,7 +91,7 @@ class StandingDesk:
     async def pause(self, command: Pause) -> Reply:
         until_ms = self._until(command.for_s)
         await self._take(rules.pause(self.value, until_ms, command.reason, command.actor), command.actor)
-        return Done(f"{self.state}" + (f" until {until_ms}" if until_ms else ""))
+        return Done(self.state + (f" {self._pause_end()}" if until_ms and self.state == "paused" else ""))
 
     async def halt(self, command: Halt) -> Reply:
         await self._take(rules.halt(self.value, command.reason, command.actor), command.actor)
@@ -125,7 +132,7 @@ class StandingDesk:
         )
         await self._journal.commit(_row_of(added, self._clock.now_ms()))
         self.value = rules.block(self.value, added)
-        self._tell(command.actor)
+        self._tell(command.actor, _block_text(added))
         return Done(f"{command.symbol} blocked")
 
     async def unblock(self, command: UnblockSymbol) -> Reply:
@@ -135,7 +142,7 @@ class StandingDesk:
         now_ms = self._clock.now_ms()
         await self._journal.commit(*(Deleted(_row_of(row, now_ms)) for row in lifted))
         self.value = value
-        self._tell(command.actor)
+        self._tell(command.actor, f"{command.symbol} unblocked")
         return Done(f"{command.symbol} unblocked")
 
     def hold(self, cause: str, detail: str = "") -> None:
@@ -167,16 +174,16 @@ class StandingDesk:
             self.on_halted(value.desk == "halted")
         self._tell(actor)
 
-    def _tell(self, actor: str) -> None:
+    def _tell(self, actor: str, reason: str = "") -> None:
+        self._told = self.state
+        why = reason or " ".join(part for part in (self.reason, self._pause_end()) if part)
         self._bus.publish(
-            StandingChanged(
-                at_ms=self._clock.now_ms(),
-                desk=self.state,
-                mode=self.value.mode,
-                actor=actor,
-                reason=self.reason,
-            )
+            StandingChanged(at_ms=self._clock.now_ms(), desk=self._told, mode=self.value.mode, actor=actor, reason=why)
         )
+
+    def _pause_end(self) -> str:
+        ends = self.state == "paused" and self.value.paused_until_ms
+        return f"until {utc_text(self.value.paused_until_ms)}" if ends else ""
 
     def _until(self, for_s: float | None) -> int:
         return self._clock.now_ms() + round(for_s * 1000) if for_s else 0
@@ -184,6 +191,12 @@ class StandingDesk:
 
 def _block_of(row: BlockRow) -> Block:
     return Block(row.block_id, row.symbol, row.side, row.strategy, row.until_ms, row.reason, row.actor)
+
+
+def _block_text(block: Block) -> str:
+    what = " ".join(part for part in (block.symbol, block.side, block.strategy) if part)
+    end = f" until {utc_text(block.until_ms)}" if block.until_ms else ""
+    return f"{what} blocked{end}" + (f": {block.reason}" if block.reason else "")
 
 
 def _row_of(block: Block, now_ms: int) -> BlockRow:

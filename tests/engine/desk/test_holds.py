@@ -38,6 +38,10 @@ class Board:
 
     holds: tuple[tuple[str, str], ...] = ()
     told: int = 0
+    looks: int = 0
+
+    def look(self) -> None:
+        self.looks += 1
 
     def names(self) -> list[str]:
         return [cause for cause, _ in self.holds]
