@@ -7,8 +7,9 @@ raised, because a closed bar that changes is an event worth telling.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
@@ -74,18 +75,17 @@ class HistoryWriter:
 
 
 def _upsert_candles(connection: Connection, symbol: str, tf: str, candles: Sequence[CandleRow]) -> Upserted:
-    first = min(bar.open_time for bar in candles)
-    last = max(bar.open_time for bar in candles)
+    times = [bar[2] for bar in candles]
     mark = _mark(connection)
     known = connection.exec_driver_sql(
         f"SELECT open_time, {', '.join(_VALUES)} FROM candles "
         f"WHERE symbol = {mark} AND tf = {mark} AND open_time BETWEEN {mark} AND {mark}",
-        (symbol, tf, first, last),
+        (symbol, tf, min(times), max(times)),
     )
     stored = {found[0]: tuple(found[1:]) for found in known}
     revised = {
         bar.open_time: max(abs(new / old - 1.0) for old, new in zip(before[:4], bar[3:7], strict=True)) * 100.0
-        for bar in candles
+        for bar in (candles if stored else ())
         if (before := stored.get(bar.open_time, bar[3:8])) != tuple(bar[3:8])
     }
     _write_candles(connection, candles)
@@ -93,7 +93,7 @@ def _upsert_candles(connection: Connection, symbol: str, tf: str, candles: Seque
 
 
 def _write_candles(connection: Connection, candles: Sequence[CandleRow]) -> None:
-    connection.exec_driver_sql(_upsert_sql(_mark(connection)), [_finite(bar) for bar in candles])
+    connection.exec_driver_sql(_upsert_sql(_mark(connection)), _storable(candles))
 
 
 def _upsert_sql(mark: str) -> str:
@@ -127,6 +127,16 @@ def _rowcount(connection: Connection, sql: str, values: tuple[Any, ...]) -> int:
 
 def _mark(connection: Connection) -> str:
     return "%s" if connection.dialect.name == "postgresql" else "?"
+
+
+def _storable(candles: Sequence[CandleRow]) -> Sequence[tuple[Any, ...]]:
+    """The same bars with nothing where a number is none. Most pages have all of them, which one sum shows."""
+    numbers = cast("Iterable[float]", chain.from_iterable(bar[3:] for bar in candles))
+    try:
+        whole = math.isfinite(sum(numbers))
+    except TypeError:  # a column without a value
+        whole = False
+    return candles if whole else [_finite(bar) for bar in candles]
 
 
 def _finite(bar: CandleRow) -> tuple[Any, ...]:
