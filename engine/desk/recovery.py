@@ -7,6 +7,8 @@ import structlog
 
 from engine.clock import Clock
 from engine.desk.gauges import Gauges
+from engine.desk.holds import BAN, ban_text
+from engine.desk.incidents import incident_of
 from engine.desk.notice_log import NoticeLog, to_json
 from engine.port.notices import AnyNotice
 from engine.store.journal import Journal
@@ -60,7 +62,8 @@ class Recovery:
         self.ban_until_ms = until_ms
         row = KvRow(key=BAN_KEY, value=msgspec.json.encode(until_ms), updated_ms=self._clock.now_ms())
         await self._journal.commit(row)
-        self._floor.standing.hold("ban", reason)
+        log.warning("ban_kept", until_ms=until_ms, reason=reason)
+        self._floor.standing.hold(BAN, ban_text(until_ms))
 
     def store_notice(self, notice: AnyNotice) -> None:
         """Each notice is kept for the seats that come back."""
@@ -71,3 +74,5 @@ class Recovery:
                 payload=to_json(notice),
             )
         )  # fmt: skip
+        if (incident := incident_of(notice)) is not None:
+            self._journal.put(incident)

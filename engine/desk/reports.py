@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from engine.clock import Clock
+from engine.desk.incidents import told
 from engine.market.candles import CandlePanels
 from engine.money import Instrument, Side
 from engine.store.queries import TradingQueries
@@ -214,10 +215,7 @@ class Reports:
             "by_hour": _grouped(rows, lambda row: f"{(row.decided_ms // HOUR_MS) % 24:02d}"),
             "fees_usdt": str(sum((row.fees_usdt or 0) for row in rows)),
             "funding_usdt": str(sum((row.funding_usdt or 0) for row in rows)),
-            "incidents": [
-                {"at_ms": one.at_ms, "kind": one.kind, "text": one.text}
-                for one in await self._queries.incidents(since_ms=since_ms)
-            ][-SHOWN:],
+            **told(await self._queries.incidents(since_ms=since_ms), SHOWN),
         }  # fmt: skip
 
 
