@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from html import escape
+from itertools import groupby
 from typing import Any
 
+from console.telegram.advice import advice
 from console.telegram.markup import MOST, size
-from engine.port.notices import AnyNotice
+from engine.port.notices import AnyNotice, DeskStateChanged
 
 Value = Mapping[str, Any]
 
 GLYPHS = {"good": "●", "info": "·", "warn": "▲", "danger": "■"}
 FIRST_STEPS = 3
+DAY_INCIDENTS = 6
 
 
 def signal_card(signal: Value, now_ms: int) -> str:
@@ -46,7 +49,10 @@ def why_card(signal: Value) -> str:
 
 def life(card: str, steps: Iterable[str]) -> str:
     """A signal's card with what has become of it; a long life keeps its beginning and its end."""
-    told = [f"{GLYPHS['info']} {escape(step)}" for step in steps]
+    told = [
+        f"{GLYPHS['info']} {escape(step)}" + (f" ×{times}" if times > 1 else "")
+        for step, times in ((step, len(list(same))) for step, same in groupby(steps))
+    ]
     left_out = 0
     while size("\n".join([card, *told])) > MOST - 20 and len(told) > FIRST_STEPS + 1:
         del told[FIRST_STEPS]
@@ -57,8 +63,10 @@ def life(card: str, steps: Iterable[str]) -> str:
 
 
 def notice_text(notice: AnyNotice) -> str:
-    """One notice as a message of its own."""
-    return f"{GLYPHS.get(notice.severity, '·')} {escape(notice.text)}"
+    """One notice as a message of its own: what happened, then what it means."""
+    stands = isinstance(notice, DeskStateChanged) and notice.desk != "running"
+    glyph = GLYPHS["warn"] if stands else GLYPHS.get(notice.severity, GLYPHS["info"])
+    return "\n".join(escape(line) for line in (f"{glyph} {notice.text}", advice(notice)) if line)
 
 
 def greeting(vitals: Value) -> str:
@@ -83,10 +91,16 @@ def daily(period: Value, vitals: Value) -> str:
         f"net {total['net_r']:+.2f}R, {money(total['net_usdt'])} USDT",
         f"open risk {vitals['open_risk_r']:.1f}R in {vitals['positions_open']} positions, "
         f"today so far {vitals['day_r']:+.2f}R",
-        f"incidents: {len(period['incidents']) or 'none'}",
+        incidents(period, DAY_INCIDENTS),
     ]
-    lines += [f"{_clock(one['at_ms'])} {escape(one['kind'])}: {escape(one['text'])}" for one in period["incidents"]]
     return "\n".join(lines)
+
+
+def incidents(period: Value, most: int) -> str:
+    """How much went wrong, and the newest of it in words."""
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in period["incident_counts"].items())
+    told = [f"{_clock(one['at_ms'])} {escape(one['kind'])}: {escape(one['text'])}" for one in period["incidents"]]
+    return "\n".join([f"incidents: {escape(counts) or 'none'}", *told[-most:]])
 
 
 def figures(name: str, value: Value) -> str:

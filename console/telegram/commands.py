@@ -17,6 +17,7 @@ from engine.port.commands import Flatten, Halt, Kill, Pause, Resume
 MINUTE_S = 60.0
 DAY_MS = 86_400_000
 SHOWN_SIGNALS = 20
+REPORT_INCIDENTS = 20
 MOST = 10_000.0
 OPEN = ("pending", "approved")
 
@@ -114,7 +115,7 @@ async def _validate(ask: Asker, args: list[str]) -> str:
         for verdict in row["verdicts"]:
             lines.append((row["strategy"], verdict["side"], verdict["verdict"]))
             lines += [("", state, f"{name} {need}") for name, state, _, need in verdict["conditions"]]
-    return f"{symbol}\n{cards.table(lines)}" if lines else f"nothing to validate for {symbol}"
+    return f"{escape(symbol)}\n{cards.table(lines)}" if lines else f"nothing to validate for {escape(symbol)}"
 
 
 def _grouped(what: str) -> Ask:
@@ -132,7 +133,7 @@ async def _v3_zones(ask: Asker, args: list[str]) -> str:
          zone["state"], f"{zone['touches']}x", f"{zone['distance_atr']:+.1f} ATR")
         for zone in value["zones"]
     ]  # fmt: skip
-    head = f"{value['symbol']} {value.get('price', '?')} ({value.get('origin', '?')})"
+    head = f"{escape(value['symbol'])} {value.get('price', '?')} ({value.get('origin', '?')})"
     return f"{head}\n{cards.table(cells)}" if cells else f"{head}: no zones {value.get('reason', '')}"
 
 
@@ -183,8 +184,7 @@ async def _report(ask: Asker, args: list[str]) -> str:
         if cells:
             blocks.append(f"{title.replace('_', ' ')}\n{cards.table(cells)}")
     blocks.append(f"fees {cards.money(value['fees_usdt'])} USDT, funding {cards.money(value['funding_usdt'])} USDT")
-    told = [f"{cards.clock(one['at_ms'])} {escape(one['kind'])}: {escape(one['text'])}" for one in value["incidents"]]
-    blocks.append("\n".join(told) or "no incidents")
+    blocks.append(cards.incidents(value, REPORT_INCIDENTS))
     return "\n\n".join(blocks)
 
 
@@ -218,7 +218,7 @@ async def _digest(ask: Asker, _args: list[str]) -> str:
 async def _pause(ask: Asker, args: list[str]) -> str:
     minutes = float(_number(args, 0)) or None
     for_s = minutes * MINUTE_S if minutes else None
-    return await ask.submit(Pause(id=ask.next_id(), actor=ask.actor, for_s=for_s, reason="telegram"))
+    return await ask.submit(Pause(id=ask.next_id(), actor=ask.actor, for_s=for_s))
 
 
 async def _resume(ask: Asker, args: list[str]) -> str:
@@ -226,7 +226,7 @@ async def _resume(ask: Asker, args: list[str]) -> str:
 
 
 async def _halt(ask: Asker, _args: list[str]) -> str:
-    return await ask.submit(Halt(id=ask.next_id(), actor=ask.actor, reason="telegram"))
+    return await ask.submit(Halt(id=ask.next_id(), actor=ask.actor))
 
 
 async def _flatten(ask: Asker, args: list[str]) -> str:

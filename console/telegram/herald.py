@@ -8,6 +8,7 @@ is drawn, is edited in place, and stays what it is when no picture can be made.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -19,17 +20,19 @@ from console.telegram.asker import Asker
 from console.telegram.guests import Guests
 from console.telegram.markup import parts
 from console.telegram.mutes import Mutes, always_told, is_safety
+from console.telegram.news import News, is_swarm
 from console.telegram.outbox import INFO, SAFETY, SIGNAL, TRADE, Message, Outbox
 from console.telegram.picture import draw
 from engine.port.contract import EnginePort
 from engine.port.notices import AnyNotice, EngineStarted, SignalDecided, SignalRaised, TradeClosed
-from engine.port.views import ChartView
+from engine.port.views import ChartView, HealthView
 
 DAY_MS, DIGEST_MS = 86_400_000, 300_000  # the digest of a day comes at 00:05 UTC
 OLD_NEWS_MS = 3_600_000
 GATHER_MS = 1_500
 KEPT_CARDS = 60
 MOST_PICTURES = 20
+LOOK_S = 0.5
 
 
 class Card(msgspec.Struct):
@@ -63,6 +66,7 @@ class Herald:
         self._now_ms = now_ms
         self._save = save
         self._book = msgspec.json.decode(stored, type=_Book) if stored else _Book(seen=after)
+        self._news = News(outbox, now_ms)
         self._wanted: asyncio.Queue[str] = asyncio.Queue(MOST_PICTURES)
         self._asker = Asker(port, "telegram", lambda: f"telegram-{secrets.token_hex(8)}")
 
@@ -82,21 +86,24 @@ class Herald:
     async def greet(self) -> None:
         """Say once that the desk is open."""
         async for view in self._port.watch("health", max_hz=1.0):
-            if getattr(view, "state", "") == "RUNNING":
+            if not isinstance(view, HealthView) or view.state != "RUNNING":
+                continue
+            with contextlib.suppress(LookupError):
+                text = cards.greeting(await self._asker.query("vitals"))
+                await self._tell(f"start-{view.started_ms}", text, INFO, muted_as="desk")
                 break
-        vitals = await self._asker.query("vitals")
-        started = round((self._now_ms() / 1000 - vitals["uptime_s"]) / 10)
-        await self._tell(f"start-{started}", cards.greeting(vitals), INFO, muted_as="desk")
 
     async def digests(self) -> None:
-        """Say at 00:05 UTC how the day was, until cancelled; a day is told once."""
+        """Say at 00:05 UTC how the day was, until cancelled; a day is told once, and as soon as the desk answers."""
         self._book.digest_ms = self._book.digest_ms or self._due_ms()
         while True:
-            if self._due_ms() > self._book.digest_ms:
-                self._book.digest_ms = self._due_ms()
-                self._keep()
-                await self.digest()
-            await asyncio.sleep(0.5)
+            due_ms = self._due_ms()
+            with contextlib.suppress(LookupError):
+                if due_ms > self._book.digest_ms:
+                    await self.digest()
+                    self._book.digest_ms = due_ms
+                    self._keep()
+            await asyncio.sleep(LOOK_S)
 
     async def digest(self) -> None:
         """The digest of the day that ended last."""
@@ -130,7 +137,11 @@ class Herald:
             return
         priority = SAFETY if is_safety(notice) else TRADE if important else INFO
         for chat in self._guests.chats():
-            if not self._mutes.silent(chat, notice, self._now_ms()):
+            if self._mutes.silent(chat, notice, self._now_ms()):
+                continue
+            if is_swarm(notice):
+                await self._news.tell(f"n{notice.seq}:{chat}", chat, cards.notice_text(notice))
+            else:
                 await self._queue(f"n{notice.seq}:{chat}", chat, cards.notice_text(notice), priority)
 
     async def _raise(self, notice: SignalRaised) -> None:

@@ -119,8 +119,9 @@ class Inbox:
             )
         try:
             text = await command.answer(asker, args)
+            text = escape(text) if command.typed else text
         except (LookupError, ConnectionError) as error:
-            text = str(error)
+            text = escape(str(error))
         await say(bot, chat, text, markup)
 
     async def _ask_back(self, bot: telegram.Bot, chat: int, user: int, command: BotCommand, args: list[str]) -> None:

@@ -16,9 +16,10 @@ EVENT_TYPES: Mapping[str, str] = {
     "data": "digests of what is wrong with market data",
     "book": "a book fell out of step, or is back",
     "repair": "holes filled, symbols listed or gone",
-    "desk": "the engine started or stopped",
+    "desk": "the engine started or stopped, its recording ended",
     "digest": "the daily digest",
 }
+DATA_NEWS = ("data", "book")  # what a notice of trouble is about when it is about market data
 _WORDS = {
     "SignalRaised": "signal", "RegimeChanged": "regime", "TierPlaced": "target", "GapRepaired": "repair",
     "EngineStarted": "desk", "Forgotten": "desk", "Recovered": "book",
@@ -29,7 +30,7 @@ def event_type(notice: AnyNotice) -> str:
     """The word a notice is muted by; empty for what is always told."""
     if always_told(notice):
         return ""
-    if isinstance(notice, notices.Degraded):
+    if isinstance(notice, notices.Degraded) and notice.what in DATA_NEWS:
         return notice.what
     return _WORDS.get(type(notice).__name__, "desk")
 
@@ -37,7 +38,7 @@ def event_type(notice: AnyNotice) -> str:
 def is_safety(notice: AnyNotice) -> bool:
     """Bans, halts, lost links, positions without a stop, disagreement with the exchange, limits reached."""
     if isinstance(notice, notices.Degraded):
-        return notice.severity == "danger" or notice.what not in ("data", "book")
+        return notice.severity == "danger" or notice.what not in (*DATA_NEWS, "recorder")
     return notice.severity == "danger" or isinstance(notice, notices.DeskStateChanged)
 
 
@@ -51,8 +52,9 @@ def is_trade(notice: AnyNotice) -> bool:
 
 
 def always_told(notice: AnyNotice) -> bool:
-    """Cannot be muted."""
-    return is_safety(notice) or is_trade(notice)
+    """Cannot be muted; who heard an alarm hears its end too."""
+    ends_alarm = isinstance(notice, notices.Recovered) and notice.what not in DATA_NEWS
+    return is_safety(notice) or is_trade(notice) or ends_alarm
 
 
 class _Chat(msgspec.Struct):

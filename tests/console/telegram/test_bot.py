@@ -137,6 +137,7 @@ ANSWERS = {
         "fees_usdt": "1",
         "funding_usdt": "0",
         "incidents": [],
+        "incident_counts": {},
     },
 }
 
@@ -339,12 +340,3 @@ async def test_second_poller_is_an_alarm_and_messages_still_go_out(stage: Stage)
         EntryFilled(seq=6, at_ms=0, severity="good", text="still told", signal_id="y", price="1", quantity="1")
     )
     await stage.until(lambda: any("still told" in text for text in stage.api.texts(1)))
-
-
-async def test_odd_updates_change_nothing(stage: Stage) -> None:
-    stage.api.push_raw({})
-    stage.api.push_raw({"message": {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}}})
-    stage.api.says("/" + "x" * 5000, user=1)
-    stage.api.says("/status", user=1)
-    await stage.until(lambda: len(stage.api.texts(1)) >= 2)
-    assert stage.port.asked == []

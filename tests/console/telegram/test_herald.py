@@ -1,8 +1,9 @@
-"""One card a signal, its picture below it, greetings and digests: told once, over restarts and through trouble."""
+"""One card a signal, its picture below it: told once, over restarts and through trouble."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,15 +13,23 @@ import telegram
 from console.telegram.cards import life, signal_card
 from console.telegram.courier import Courier
 from console.telegram.guests import Guests
-from console.telegram.herald import DAY_MS, DIGEST_MS, GATHER_MS, Herald
+from console.telegram.herald import GATHER_MS, Herald
 from console.telegram.markup import size
 from console.telegram.mutes import Mutes
 from console.telegram.outbox import SIGNAL, Message
-from engine.port.notices import AnyNotice, Degraded, EngineStarted, SignalDecided, SignalRaised, StopMoved, TradeClosed
+from engine.port.commands import AnyCommand, Done, Query, Refused, Reply
+from engine.port.notices import (
+    AnyNotice,
+    SignalDecided,
+    SignalRaised,
+    StopMoved,
+    TradeClosed,
+)
 from engine.port.views import AnyView, ChartBar, ChartView
 from tests.console.telegram.test_bot import ANSWERS, Port
 from tests.console.telegram.test_bot import SIGNAL as SIGNAL_JSON
 from tests.support.bot_api import TOKEN, BotApi
+from tests.support.console_views import health
 from tests.support.memory_outbox import MemoryOutbox
 
 NOON_MS = 1_767_268_800_000
@@ -41,11 +50,25 @@ class Room(Port):
     def __init__(self, bars: tuple[ChartBar, ...] = BARS) -> None:
         super().__init__()
         self.bars = bars
+        self.deaf, self.refused = False, 0  # no question is answered
+        self.uptime_s = 60
+
+    async def submit(self, command: AnyCommand) -> Reply:
+        if self.deaf:
+            self.refused += 1
+            return Refused("timeout", "too busy")
+        reply = await super().submit(command)
+        if isinstance(command, Query) and command.what == "vitals" and isinstance(reply, Done):
+            return Done(data=json.dumps({**json.loads(reply.data), "uptime_s": self.uptime_s}).encode())
+        return reply
 
     async def watch(
         self, topic: str, max_hz: float = 4.0, args: Mapping[str, str] | None = None
     ) -> AsyncIterator[AnyView]:
-        assert topic == "chart"
+        while topic == "health":
+            yield health(started_ms=NOON_MS + 4_500)
+            await asyncio.sleep(0.01)
+        assert topic in ("chart", "health")
         yield ChartView(revision=1, as_of_ms=0, symbol="X", timeframe="15m", tick="0.1", bars=self.bars)
 
 
@@ -186,42 +209,6 @@ async def test_muted_signal_is_not_told_but_its_trade_is() -> None:
     assert sorted(desk.outbox.messages) == ["s1:1"]
     await desk.told(DECIDED)
     assert sorted(desk.outbox.messages) == ["n2:2", "s1:1", "s1:1:edit"]
-
-
-async def test_news_of_long_ago_is_not_told_but_alarms_are() -> None:
-    desk = Desk()
-    old = NOON_MS - 2 * 3_600_000
-    await desk.told(
-        EngineStarted(seq=1, at_ms=old, severity="info", text="engine stopped: asked"),
-        Degraded(seq=2, at_ms=old, severity="danger", text="without a stop", what="stop"),
-        Degraded(seq=3, at_ms=NOON_MS, severity="warn", text="data: 3 without their bar", what="data"),
-        EngineStarted(seq=4, at_ms=NOON_MS, severity="info", text="engine on sim, mode approve"),
-    )
-    assert sorted(key for key in desk.outbox.messages if key.endswith(":1")) == ["n2:1", "n3:1"]
-
-
-async def test_day_is_told_once_at_five_past_midnight() -> None:
-    desk = Desk()
-    running = asyncio.create_task(desk.herald.digests())
-    await asyncio.sleep(0)
-    desk.now_ms = (NOON_MS // DAY_MS + 1) * DAY_MS + DIGEST_MS - 1
-    await asyncio.sleep(0.6)
-    assert desk.outbox.messages == {}
-    desk.now_ms += 1
-    await until(lambda: len(desk.outbox.messages) == 2)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    text = next(iter(desk.outbox.messages.values())).text
-    assert "3 trades, 1 won, 1 lost, net +0.30R" in text
-    assert "open risk 0.0R in 0 positions" in text
-    assert "incidents: none" in text
-    again = Desk(stored=desk.kept, outbox=MemoryOutbox())
-    again.now_ms = desk.now_ms + 60_000
-    repeated = asyncio.create_task(again.herald.digests())
-    await asyncio.sleep(0.6)
-    repeated.cancel()
-    await asyncio.gather(repeated, return_exceptions=True)
-    assert again.outbox.messages == {}
 
 
 def test_card_has_everything_a_decision_needs() -> None:

@@ -32,7 +32,9 @@ SAFETY = [
     told(notices.Degraded, severity="danger", what="link"),
     told(notices.Degraded, severity="warn", what="quantity"),
     told(notices.DeskStateChanged, desk="reducing", mode="auto", actor="desk"),
+    told(notices.Degraded, severity="warn", what="pipeline"),
 ]
+RELIEF = [told(notices.Recovered, what="link")]
 OTHERS = {
     "signal": told(notices.SignalRaised, signal_id="s", score=1.0, expires_ms=0),
     "regime": told(notices.RegimeChanged, state="TREND"),
@@ -42,9 +44,10 @@ OTHERS = {
     "repair": told(notices.GapRepaired),
     "desk": told(notices.EngineStarted),
 }
+ALSO = {"book": told(notices.Recovered, what="book"), "desk": told(notices.Degraded, severity="warn", what="recorder")}
 
 
-@pytest.mark.parametrize("notice", [*TRADES, *SAFETY], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("notice", [*TRADES, *SAFETY, *RELIEF], ids=lambda one: type(one).__name__)
 def test_trades_and_safety_are_told_whatever_is_muted(notice: AnyNotice) -> None:
     mutes = Mutes(frozenset({*EVENT_TYPES, type(notice).__name__}), b"", lambda _: None)
     for word in EVENT_TYPES:
@@ -56,7 +59,7 @@ def test_trades_and_safety_are_told_whatever_is_muted(notice: AnyNotice) -> None
 
 def test_every_event_type_can_be_muted_in_one_chat_and_told_in_another() -> None:
     assert {*OTHERS, "digest"} == set(EVENT_TYPES)
-    for word, notice in OTHERS.items():
+    for word, notice in (*OTHERS.items(), *ALSO.items()):
         mutes = Mutes(frozenset(), b"", lambda _: None)
         assert event_type(notice) == word
         assert "muted" in hush(mutes, 1, "mute", [word], NOW_MS)

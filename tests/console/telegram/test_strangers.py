@@ -12,7 +12,7 @@ import pytest
 
 from console.telegram import inbox
 from console.telegram.wire import readable
-from engine.port.commands import Done
+from engine.port.commands import Done, Refused
 from tests.console.telegram.test_bot import Stage
 from tests.support.bot_api import BotApi
 
@@ -159,3 +159,20 @@ async def test_fault_in_one_answer_ends_that_answer_alone(stage: Stage, monkeypa
 
 async def _broken(*_: object) -> str:
     raise ZeroDivisionError
+
+
+async def test_odd_updates_change_nothing(stage: Stage) -> None:
+    stage.api.push_raw({})
+    stage.api.push_raw({"message": {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}}})
+    stage.api.says("/" + "x" * 5000, user=1)
+    stage.api.says("/status", user=1)
+    await stage.until(lambda: len(stage.api.texts(1)) >= 2)
+    assert stage.port.asked == []
+
+
+async def test_what_a_person_wrote_comes_back_as_written(stage: Stage) -> None:
+    stage.port.reply = Refused("unknown", "no account <b>main")
+    stage.api.says("/flatten main")
+    await stage.until(lambda: stage.api.texts(1) == ["refused: no account &lt;b&gt;main"])
+    stage.api.says("/validate <b>x")
+    await stage.until(lambda: stage.api.texts(1)[1:] == ["nothing to validate for &lt;B&gt;X"])
