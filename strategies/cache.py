@@ -98,6 +98,13 @@ class IndicatorCache(Generic[Value]):
                 self._computing.pop(series, None)
                 self._evictions += 1
 
+    def drop_older(self, key: CacheKey) -> None:
+        """Forget the bundle that this key has outdated; nobody can ask for it any more."""
+        with self._lock:
+            entry = self._entries.get(key.series)
+            if entry is not None and entry[0].age < key.age:
+                del self._entries[key.series]
+
     def get_or_compute(self, key: CacheKey, compute: Callable[[], Value]) -> Value:
         """The bundle of this key; of several callers that miss at the same moment one computes, the others wait."""
         found = self.get(key)

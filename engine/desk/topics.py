@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import itertools
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from engine.port.views import AnyView, View
 # A view that did not change is sent again this often, so that its age on screen stays true.
 REPEAT_MS = 1_000.0
 SHARE_MS = 40.0
+UNASKED_MS = 60_000.0
 
 Builder = Callable[[Mapping[str, str]], View]
 
@@ -24,6 +26,12 @@ class Topics:
         self._clock = clock
         self._builders: dict[str, Builder] = {}
         self._slots: dict[tuple[str, tuple[tuple[str, str], ...]], _Slot] = {}
+        self._revisions = itertools.count(1)  # of all views: one that was forgotten never comes back with a smaller one
+
+    @property
+    def kept(self) -> int:
+        """Views in memory."""
+        return len(self._slots)
 
     def add(self, topic: str, builder: Builder) -> None:
         self._builders[topic] = builder
@@ -35,10 +43,19 @@ class Topics:
         """The present view of a topic. Raises KeyError for an unknown one."""
         given = dict(args or {})
         key = (topic, tuple(sorted(given.items())))
-        slot = self._slots.setdefault(key, _Slot())
-        if slot.view is None or self._clock.mono_ms() - slot.built_mono_ms >= SHARE_MS:
-            slot.take(self._builders[topic](given), self._clock.mono_ms())
+        mono_ms = self._clock.mono_ms()
+        slot = self._slots.get(key)
+        if slot is None:
+            self._forget(mono_ms - UNASKED_MS)
+            slot = self._slots[key] = _Slot()
+        if slot.view is None or mono_ms - slot.built_mono_ms >= SHARE_MS:
+            slot.take(self._builders[topic](given), mono_ms, self._revisions)
         return slot.view
+
+    def _forget(self, before_mono_ms: float) -> None:
+        """Views nobody asked for since; each symbol somebody once looked at would stay otherwise."""
+        for key in [key for key, slot in self._slots.items() if slot.built_mono_ms < before_mono_ms]:
+            del self._slots[key]
 
     async def watch(
         self, topic: str, max_hz: float, args: Mapping[str, str] | None = None
@@ -61,13 +78,11 @@ class _Slot:
     def __init__(self) -> None:
         self.view: Any = None
         self.built_mono_ms = 0.0
-        self._revision = 0
 
-    def take(self, built: View, mono_ms: float) -> None:
+    def take(self, built: View, mono_ms: float, revisions: Iterator[int]) -> None:
         before = self.view
-        if before is None or not _same(before, built):
-            self._revision += 1
-        self.view = msgspec.structs.replace(built, revision=self._revision)
+        revision = before.revision if before is not None and _same(before, built) else next(revisions)
+        self.view = msgspec.structs.replace(built, revision=revision)
         self.built_mono_ms = mono_ms
 
 

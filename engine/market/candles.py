@@ -162,7 +162,7 @@ class CandlePanels:
         key = (symbol, tf)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = Series(tf, self._capacity[tf])
+            series = self._series[key] = Series(tf, self._capacity[tf], turn=len(self._series))
         return series
 
 

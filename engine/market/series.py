@@ -14,20 +14,23 @@ from engine.market.bars import FIELDS, Bar
 from strategies.model import F64, I64, TIMEFRAME_MS, Candles
 
 A = TypeVar("A", F64, I64)
-SLACK = 20  # a twentieth of the capacity is spare room
+SLACK = 20  # about a twentieth of the capacity is spare room
 
 
 class Series:
     """At most `capacity` newest bars of one symbol and timeframe.
 
     `revision` rises when a bar that was already there changed or one was put in between: whatever was computed from the
-    series is then out of date. Appending does not raise it.
+    series is then out of date. Appending does not raise it. Series of different `turn` move to new blocks at different
+    bars: a market that moves at one close would hold every block twice.
     """
 
-    __slots__ = ("_end", "_start", "_times", "_values", "capacity", "revision", "tf")
+    __slots__ = ("_end", "_spare", "_start", "_times", "_values", "capacity", "revision", "tf")
 
-    def __init__(self, tf: str, capacity: int) -> None:
+    def __init__(self, tf: str, capacity: int, turn: int = 0) -> None:
         self.tf = tf
+        least = max(8, capacity // SLACK)
+        self._spare = least + turn % least
         self.capacity = capacity
         self.revision = 0
         self._start = self._end = 0
@@ -124,7 +127,7 @@ class Series:
     def _place(self, times: I64, values: F64) -> None:
         kept = slice(max(0, len(times) - self.capacity), None)
         times, values = times[kept], values[:, kept]
-        size = len(times) + max(8, self.capacity // SLACK)
+        size = len(times) + self._spare
         fresh_times = np.empty(size, dtype=np.int64)
         fresh_values = np.empty((len(FIELDS), size))
         fresh_times[: len(times)] = times

@@ -68,12 +68,21 @@ class ZoneSets:
 
     def source(self, inputs: ZoneInputs) -> SymbolZones:
         """Zones of the arm that signals of this symbol are decided on."""
+        self._let_go(inputs)
         return SymbolZones(self, inputs, arm_of(inputs.symbol, inputs.t_ms, self._params), {})
 
     def forget(self, symbol: str) -> None:
         """A symbol left the universe."""
         self._surveys.clear(symbol)
         self._midnights.pop(symbol, None)
+
+    def _let_go(self, inputs: ZoneInputs) -> None:
+        """What newer bars have outdated would keep the bars it was made of until somebody asks for zones again."""
+        for one in inputs.series.values():
+            self._surveys.drop_older(one.key(inputs.symbol))
+        kept = self._midnights.get(inputs.symbol)
+        if kept is not None and kept[0][0] + DAY_MS <= inputs.t_ms:
+            self._midnights.pop(inputs.symbol, None)
 
     def built(self, inputs: ZoneInputs, arm: Arm) -> ZoneSet:
         """The set of one arm."""

@@ -51,6 +51,18 @@ def test_series_do_not_see_each_other(other: CacheKey) -> None:
     assert (kept.get(key()), kept.get(other)) == ("one", "two")
 
 
+def test_what_a_newer_bar_outdated_is_dropped_and_nothing_else() -> None:
+    kept = cache()
+    for one in (key(bar=5), key(symbol="B", bar=5), key(tf="1h", bar=5)):
+        kept.put(one, "five")
+    kept.drop_older(key(bar=5))
+    assert kept.stats().size == 3
+    kept.drop_older(key(bar=4))
+    assert kept.stats().size == 3
+    kept.drop_older(key(bar=6))
+    assert (kept.get(key(bar=5)), kept.stats().size) == (None, 2)
+
+
 def test_a_newer_bar_replaces_and_an_older_one_does_not() -> None:
     kept = cache()
     kept.put(key(bar=5), "five")

@@ -77,3 +77,18 @@ def test_watchers_of_the_same_thing_share_one_build() -> None:
         return built
 
     assert run_virtual(main, 0) == 5
+
+
+def test_views_nobody_asks_for_any_more_are_forgotten_and_come_back_newer() -> None:
+    async def main(clock: VirtualClock) -> tuple[int, int, int]:
+        topics = Topics(clock)
+        topics.add("limits", lambda args: view(clock, args["pool"]))
+        first = topics.now("limits", {"pool": "0"}).revision
+        for number in range(600):
+            topics.now("limits", {"pool": str(number)})
+            await clock.sleep(1.0)
+        return first, topics.kept, topics.now("limits", {"pool": "0"}).revision
+
+    first, kept, later = run_virtual(main, 0)
+    assert kept <= 62
+    assert later > first

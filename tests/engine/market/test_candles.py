@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -146,6 +147,18 @@ def test_only_the_newest_bars_are_kept_and_views_stay_what_they_were() -> None:
     series.put(bar(95, 140.0))
     for candles, closes in held:
         assert np.array_equal(candles.close, closes)
+
+
+def test_a_market_does_not_move_to_new_blocks_at_one_close() -> None:
+    panels, names = CandlePanels({"15m": 400, "1h": 100, "4h": 50, "1d": 50}), [f"S{n}" for n in range(60)]
+    ours: list[dict[str, int]] = []
+    for one in bars(200):
+        for name in names:
+            panels.add(name, "15m", one)
+        ours.append({name: id(panels.candles(name, "15m").close.base) for name in names})
+    moved = [sum(later[name] != before[name] for name in names) for before, later in itertools.pairwise(ours)]
+    assert sum(moved) >= 5 * len(names)
+    assert max(moved[60:]) <= len(names) // 4
 
 
 def test_a_hole_filled_below_the_oldest_kept_bar_is_ignored() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import msgspec
 
 from engine.trading.snapshots import Analyst, Series, Surroundings
@@ -54,6 +57,19 @@ def test_a_corrected_bar_gives_other_zones() -> None:
     shift[3380:3400] *= 1.02
     after = seen(analyst, 3500, revision=1, quarters=msgspec.structs.replace(QUARTERS, high=shift)).source.zones()
     assert told(before) != told(after)
+
+
+def test_surveys_of_outdated_bars_do_not_keep_them() -> None:
+    analyst = Analyst(SETTINGS)
+    quarters = QUARTERS.slice(0, 3500)
+    held = msgspec.structs.replace(quarters, close=quarters.close.copy())
+    watched = weakref.ref(held.close)
+    seen(analyst, 3500, quarters=held).source.zones()
+    del held
+    assert watched() is not None
+    seen(analyst, 3501)
+    gc.collect()
+    assert watched() is None
 
 
 def test_symbols_without_bars_have_no_zones_and_say_why() -> None:
