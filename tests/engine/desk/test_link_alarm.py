@@ -27,8 +27,9 @@ def test_link_gone_for_a_minute_is_told_once_and_its_return_once() -> None:
         assert (told.severity, told.what) == ("danger", "link")
         assert "market link down" in told.text
         links["market"] = "ok"
-        alarm.look()
-        alarm.look()
+        for _ in range(9):
+            alarm.look()
+            await clock.sleep(1.0)
         assert [type(one).__name__ for one in log.kept] == ["Degraded", "Recovered"]
 
     run_virtual(scenario, NOON_MS)
@@ -44,5 +45,25 @@ def test_short_break_is_not_worth_a_word() -> None:
             alarm.look()
             await clock.sleep(1.0)
         assert log.kept == ()
+
+    run_virtual(scenario, NOON_MS)
+
+
+def test_socket_that_opens_anew_and_says_nothing_is_not_back() -> None:
+    async def scenario(clock: VirtualClock) -> None:
+        links = {"market": "ok"}
+        log = NoticeLog(clock)
+        alarm = LinkAlarm(lambda: links, clock, log)
+        for second in range(150):  # a silent socket is cut and opened again; a new one counts as fresh for 5 s
+            links["market"] = "ok" if second % 30 < 5 else "late"
+            alarm.look()
+            await clock.sleep(1.0)
+        (told,) = log.kept
+        assert "market link" in told.text
+        links["market"] = "ok"
+        for _ in range(9):
+            alarm.look()
+            await clock.sleep(1.0)
+        assert [type(one).__name__ for one in log.kept] == ["Degraded", "Recovered"]
 
     run_virtual(scenario, NOON_MS)
