@@ -145,7 +145,7 @@ class Teller:
 
     def _repaired(self, event: GapsRepaired) -> None:
         self._log.tell(
-            notices.GapRepaired, f"{event.symbol} {event.tf}: {event.bars} bars repaired", symbol=event.symbol
+            notices.GapRepaired, f"{event.symbol} {event.tf}: {_bars(event.bars)} repaired", symbol=event.symbol
         )
 
     def _universe(self, event: UniverseChanged) -> None:
@@ -170,3 +170,7 @@ def signal_text(signal: Signal, stop: str) -> str:
         f"{signal.symbol} {Side(signal.side).word} {signal.strategy}{mode} score {signal.score:g}, "
         f"stop {stop} ({signal.stop_source}, {risk_pct:.2f} %), regime {signal.regime.state.value}"
     )
+
+
+def _bars(count: int) -> str:
+    return "1 bar" if count == 1 else f"{count} bars"

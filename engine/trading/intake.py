@@ -38,6 +38,8 @@ from engine.trading.position_state import Position, Tally, keep, name_next, reco
 
 _ENTRY_ATTEMPTS = 2
 _ENTRY_DRIFT_R = 0.25
+_MANUAL = "manual"
+_OUTSIDE = (_MANUAL, "adl", "settlement", "liquidation")  # tallies of fills that no order of ours brought
 
 
 def note(position: Position, event: AnyInput) -> list[AnyIntent]:
@@ -133,8 +135,9 @@ def _note_fill(position: Position, fill: Fill) -> list[AnyIntent]:
     elif fill.side == plan.direction.order_side:
         return [AskExchange(why="somebody added to the position")]
     else:
-        key = client_ids.forced_reason(fill.client_id) or "manual"
+        key = client_ids.forced_reason(fill.client_id) or _MANUAL
         position.relay = True
+    told = _tell_outside(position, key, fill)
     position.trades = position.trades | {fill.trade_id}
     tally = position.tallies.get(key, Tally()).add(fill, fee_in_quote(fill, plan))
     position.tallies = {**position.tallies, key: tally}
@@ -144,7 +147,15 @@ def _note_fill(position: Position, fill: Fill) -> list[AnyIntent]:
     if name is not None and name.leg == client_ids.ENTRY:
         position.opened_ms = min(position.opened_ms or fill.at_ms, fill.at_ms)
     excursion(position, float(fill.price), float(fill.price), fill.at_ms)
-    return []
+    return told
+
+
+def _tell_outside(position: Position, key: str, fill: Fill) -> list[AnyIntent]:
+    """Word of the first part that somebody else closes, the exchange included; the whole is told as the end."""
+    ours, left = position.exposure, position.exposure - fill.quantity
+    if key not in _OUTSIDE or key in position.tallies or position.state != "open" or left <= 0:
+        return []
+    return [Tell(event=QuantityDiffered(ours=ours, exchange=left, **identity(position, fill.at_ms)))]
 
 
 def _note_declined(position: Position, event: OrderDeclined) -> list[AnyIntent]:
