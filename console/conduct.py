@@ -51,7 +51,10 @@ class Conduct:
 
     async def _send(self, command: ask.AnyCommand, done: str = "", undo: ask.AnyCommand | None = None) -> ask.Reply:
         app = self._desk.desk_app
-        return await app.submitter.send(command, done, undo, app.keymap.key_of("undo"))
+        reply = await app.submitter.send(command, done, undo, app.keymap.key_of("undo"))
+        if isinstance(command, ask.SetSpeed) and isinstance(reply, ask.Done):
+            self._desk.subject.paced(command.speed)
+        return reply
 
     def _make(self, action: Action, situation: Situation | None = None) -> ask.AnyCommand | None:
         """The command of an action, or None after saying why there is none."""

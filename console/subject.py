@@ -22,6 +22,7 @@ class Subject:
         self._signals = signals
         self._positions = positions
         self._told = ""
+        self._paced = (1.0, -1)  # the speed that was set last, and the picture of the desk then
         self.symbol = ""
 
     def situation(self) -> Situation:
@@ -34,12 +35,24 @@ class Subject:
             venue=health.venue if health is not None else "",
             mode=health.mode if health is not None else "",
             desk=health.desk if health is not None else "",
-            speed=health.speed if health is not None else 1.0,
+            speed=self.speed(),
             symbol=self.symbol,
             signal=signal,
             signal_waits=signal is not None and waiting(signal, app.feed.now_ms()),
             position=self._positions.row(),
         )
+
+    def paced(self, speed: float) -> None:
+        """The desk took on a speed; it is what the next key starts from, although no picture shows it yet."""
+        health = self._app.feed.health
+        self._paced = speed, health.revision if health is not None else -1
+
+    def speed(self) -> float:
+        """Exchange seconds per second, 0 when held."""
+        health, (speed, seen) = self._app.feed.health, self._paced
+        if health is None:
+            return 1.0
+        return speed if health.revision == seen else health.speed
 
     def position(self, position_id: str) -> PositionRow | None:
         """The position of an id in the newest view."""

@@ -128,7 +128,10 @@ class DeskScreen(Sized, Screen[None], inherit_bindings=False):
         self.waiting.draw([self._waiting_line(now_ms)])
         self.footer.draw([self.footer_row()])
         if self.tour is not None:
-            self.tour.paint(self._seen())
+            seen = self._seen()
+            if self.tour.holds(seen):
+                self.run_worker(self.conduct.do_hold(), group="tour")
+            self.tour.paint(seen)
 
     def _seen(self) -> Seen:
         """What the tour waits for."""
@@ -145,7 +148,7 @@ class DeskScreen(Sized, Screen[None], inherit_bindings=False):
             protected=any(row.protected for row in rows),
             tier_taken=any(tier.state == "filled" for row in rows for tier in row.tiers),
             helped=self.toured_help,
-            speed=self.subject.situation().speed,
+            speed=self.subject.speed(),
         )
 
     def _set_banner(self) -> None:
@@ -279,6 +282,8 @@ class DeskScreen(Sized, Screen[None], inherit_bindings=False):
 
     def _end_tour(self) -> None:
         if self.tour is not None:
+            if self.tour.lets_go(self.subject.speed()):
+                self.run_worker(self.conduct.do_hold(), group="tour")
             self.tour.remove()
             self.tour, self.place.tour = None, False
 

@@ -1,4 +1,7 @@
-"""Six steps from the first waiting signal to a position under protection; one Esc ends it. It never holds a key."""
+"""Six steps from the first waiting signal to a position under protection; one Esc ends it. It never holds a key.
+
+It holds the clock, once: at twenty times the pace of a market the first signal would be gone before it is read.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from console.look import Look
 from console.panes.canvas import Canvas
 from console.rows import Row, fit, spread, wrap
 from console.screens.place import TOUR_HEIGHT
+
+FAST = 1.5  # times the pace of a market
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +55,7 @@ _STEPS = (
     (
         "Protected, in three tiers",
         "30 % at the first target, 40 % at the second, the rest trails; after the first the stop goes to break-even. "
-        "{faster} makes the demo faster, {hold} holds it.",
+        "{faster} makes the demo faster, {hold} holds it.{held}",
     ),
     (
         "Everything else",
@@ -76,7 +81,9 @@ def advance(step: int, seen: Seen) -> int:
 
 def pace_text(speed: float, hold: str) -> str:
     """What a clock that runs fast does to somebody who reads: the price does not wait."""
-    if speed <= 1.5:
+    if speed == 0:
+        return f" The clock is held while you read; {hold} lets it go on."
+    if speed <= FAST:
         return ""
     quarter = render.span(900_000 / speed)
     return (
@@ -92,6 +99,18 @@ class TourBox(Canvas):
         self._keymap = keymap
         self.step = 0
         self._speed = 1.0
+        self._held = False
+
+    def holds(self, seen: Seen) -> bool:
+        """Whether the clock is to be held now: once, when the first signal waits and time runs fast."""
+        if self._held or self.step > 0 or not seen.waiting or seen.speed <= FAST:
+            return False
+        self._held = True
+        return True
+
+    def lets_go(self, speed: float) -> bool:
+        """Whether the end of the tour ends its hold."""
+        return self._held and speed == 0
 
     def paint(self, seen: Seen) -> None:
         self.step = advance(self.step, seen)
@@ -110,7 +129,8 @@ class TourBox(Canvas):
         title, text = _STEPS[self.step]
         ids = ("down", "up", "explain", "approve", "faster", "hold", "help", "palette", "pause", "kill", "quit")
         names = {name: self._keymap.key_of(name) for name in ids}
-        text = text.format(**names, pace=pace_text(self._speed, names["hold"]))
+        held = f" It is held: {names['hold']} lets it go on." if self._speed == 0 else ""
+        text = text.format(**names, pace=pace_text(self._speed, names["hold"]), held=held)
         inner = max(width - 4, 1)
         head = spread(
             ((f" {self.step + 1} of {len(_STEPS)}  {title} ", "title"),),

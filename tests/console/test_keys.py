@@ -242,7 +242,7 @@ async def test_speed_keys_turn_the_clock_of_the_demo() -> None:
         assert "HELD" in text_frame(app)[0]
         await pilot.press("space")
         await until(pilot, lambda: len(port.acted()) == 4)
-        assert [command.speed for command in port.acted()] == [40.0, 10.0, 0.0, 20.0]  # type: ignore[union-attr]
+        assert [command.speed for command in port.acted()] == [40.0, 20.0, 0.0, 20.0]  # type: ignore[union-attr]
 
 
 async def test_read_only_seat_sends_nothing_that_acts() -> None:

@@ -33,9 +33,11 @@ def test_a_signal_is_decided_by_two_keys_and_carried_to_a_tier_or_its_stop(
     with Terminal([*PERPDECK, "demo", *speed], columns, rows, home.environment) as screen:
         painted_s = screen.wait_for("APPROVE", 20)
         waited_s = screen.wait_for(r"[1-9] waiting", 60)
+        screen.wait_for("HELD|held", 5)
         keep(screen, f"tour-{size}")
         screen.press("Escape")
         screen.wait_for(lambda frame: not any("1 of 6" in line for line in frame), 5)
+        screen.wait_for(lambda frame: not re.search("HELD|held", "\n".join(frame)), 5)
         keep(screen, f"signal-{size}")
         screen.press("x")
         screen.wait_for(r"┌ Why \w+USDT", 5)
