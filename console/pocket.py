@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from console.telegram.guests import Role
-from console.telegram.outbox import Message
+from console.telegram.outbox import Message, Shut
 from engine.clock import wall_ms
 from engine.store.rows import KvRow, OutboxRow
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 GUESTS_KEY = "telegram_guests"
 CARDS_KEY, MUTES_KEY, OFFSET_KEY = "telegram_cards", "telegram_mutes", "telegram_offset"
 REMEMBERED = 2_000
+FAR_MS, WHOLE = 1 << 62, 1_000_000  # every message that waits
 
 
 class StoredOutbox:
@@ -34,6 +35,7 @@ class StoredOutbox:
         self._journal = journal
         self._queries = queries
         self._known: dict[str, tuple[Message, int | None]] = {}
+        self._edits: dict[str, Message] | None = None  # those that wait; None until the database was asked
 
     async def add(self, message: Message) -> bool:
         if await self._find(message.key) is not None:
@@ -44,9 +46,15 @@ class StoredOutbox:
     async def replace(self, message: Message) -> None:
         await self._keep(message, None, None)
 
-    async def due(self, now_ms: int, limit: int) -> list[Message]:
-        rows = await self._queries.outbox(now_ms, limit)
+    async def due(self, now_ms: int, limit: int, shut: Sequence[Shut] = ()) -> list[Message]:
+        rows = await self._queries.outbox(now_ms, limit, [(str(one.chat), one.below, one.but) for one in shut])
         return [_message(row) for row in rows]
+
+    async def edits(self) -> list[Message]:
+        if self._edits is None:
+            waiting = [_message(row) for row in await self._queries.outbox(FAR_MS, WHOLE)]
+            self._edits = {one.key: msgspec.structs.replace(one, photo=b"") for one in waiting if one.edits}
+        return list(self._edits.values())
 
     async def sent(self, message: Message, now_ms: int, message_id: int) -> None:
         if await self._is_present(message):
@@ -79,6 +87,11 @@ class StoredOutbox:
         self._known[message.key] = (msgspec.structs.replace(message, photo=b""), message_id)
         while len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
+        if self._edits is not None and message.edits:
+            if message_id is None:
+                self._edits[message.key] = message
+            else:
+                self._edits.pop(message.key, None)
         await self._journal.commit(_row(message, sent_ms, message_id))
 
 

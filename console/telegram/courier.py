@@ -15,7 +15,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from console.telegram.markup import parts, plain_text
-from console.telegram.outbox import PER_MINUTE, SAFETY, TRADE, Message, Outbox, retry_after_ms
+from console.telegram.outbox import INFO, PER_MINUTE, SAFETY, TRADE, Message, Outbox, Shut, retry_after_ms
 
 # The library's coming way to say how long to wait; without it every hint is a deprecation warning.
 os.environ.setdefault("PTB_TIMEDELTA", "1")
@@ -23,6 +23,7 @@ os.environ.setdefault("PTB_TIMEDELTA", "1")
 SEND_EVERY_S = 0.3
 AT_ONCE = 60
 KEPT_FOR_SAFETY, KEPT_FOR_TRADES = 3, 3
+NOTHING = SAFETY + 1
 MOST_CAPTION = 1024
 ANSWER_TRIES, LONGEST_WAIT_S = 3, 5.0
 
@@ -61,40 +62,38 @@ class Courier:
     async def run(self, bot: telegram.Bot) -> None:
         """Send what is due until cancelled."""
         while True:
-            renewed: set[str] = set()  # what was read before its text was renewed must not be sent
-            for message in await self._waiting():
-                if message.key in renewed:
-                    continue
-                first = await self._outbox.unsent(message.edits) if message.edits else None
+            for newer in await self._outbox.edits():
+                first = await self._outbox.unsent(newer.edits)
                 if first is not None:
-                    await self._renew(first, message)
-                    renewed.add(first.key)
-                elif self._may_send(message):
+                    await self._renew(first, newer)
+            for message in await self._outbox.due(self._now_ms(), AT_ONCE, self._shut()):
+                if self._may_send(message):
                     await self._deliver(bot, message)
             await asyncio.sleep(SEND_EVERY_S)
 
-    async def _waiting(self) -> list[Message]:
-        """What is due, and enough of it that a chat which takes nothing now does not hide what others wait for."""
-        limit = AT_ONCE
-        while True:
-            due = await self._outbox.due(self._now_ms(), limit)
-            if len(due) < limit or any(self._may_send(message) for message in due):
-                return due
-            limit *= 4
+    def _shut(self) -> list[Shut]:
+        """What the chats do not take now."""
+        floors = ((chat, self._floor(chat)) for chat in {*self._sent_s, *self._shut_until_ms})
+        shut = [Shut(chat, floor) for chat, floor in floors if floor > INFO]
+        return shut + [Shut(chat, max(failed) + 1, failed[max(failed)]) for chat, failed in self._failed.items()]
 
     def _may_send(self, message: Message) -> bool:
-        """Whether the chat has room this minute; the last of it is kept for trades, the very last for alarms."""
-        if self._now_ms() < self._shut_until_ms.get(message.chat, 0):
-            return False
         failed = self._failed.get(message.chat, {})
         if any(priority >= message.priority and key != message.key for priority, key in failed.items()):
             return False
-        sent = [at for at in self._sent_s.get(message.chat, []) if self._mono_s() - at < 60]
-        self._sent_s[message.chat] = sent
-        kept = 0 if message.priority >= SAFETY else KEPT_FOR_SAFETY
-        if message.priority < TRADE:
-            kept += KEPT_FOR_TRADES
-        return len(sent) < PER_MINUTE - kept
+        return message.priority >= self._floor(message.chat)
+
+    def _floor(self, chat: int) -> int:
+        """The least priority with room this minute; the last of it is kept for trades, the very last for alarms."""
+        if self._now_ms() < self._shut_until_ms.get(chat, 0):
+            return NOTHING
+        sent = self._sent_s[chat] = [at for at in self._sent_s.get(chat, []) if self._mono_s() - at < 60]
+        left = PER_MINUTE - len(sent)
+        if left <= 0:
+            return NOTHING
+        if left <= KEPT_FOR_SAFETY:
+            return SAFETY
+        return TRADE if left <= KEPT_FOR_SAFETY + KEPT_FOR_TRADES else INFO
 
     async def _deliver(self, bot: telegram.Bot, message: Message) -> None:
         try:

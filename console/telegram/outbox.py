@@ -5,6 +5,7 @@ Where they are kept is the composition root's business; the seat knows this shap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -36,6 +37,14 @@ class Message(msgspec.Struct, frozen=True):
     edition: int = 0
 
 
+class Shut(msgspec.Struct, frozen=True):
+    """A chat that takes nothing below a priority now, except the message `but`."""
+
+    chat: int
+    below: int
+    but: str = ""
+
+
 class Outbox(Protocol):
     """Durable queue of messages."""
 
@@ -47,8 +56,15 @@ class Outbox(Protocol):
         """Keep a message in the place of whatever has its key, to be sent (again)."""
         ...
 
-    async def due(self, now_ms: int, limit: int) -> list[Message]:
-        """Unsent messages whose time has come: urgent first, then in the order they came."""
+    async def due(self, now_ms: int, limit: int, shut: Sequence[Shut] = ()) -> list[Message]:
+        """Unsent messages whose time has come: urgent first, then in the order they came.
+
+        What a chat does not take now is left out, so that a long queue is neither read nor hides what others wait for.
+        """
+        ...
+
+    async def edits(self) -> list[Message]:
+        """Unsent messages that replace another one, in the order they came; also those a chat does not take now."""
         ...
 
     async def sent(self, message: Message, now_ms: int, message_id: int) -> None:

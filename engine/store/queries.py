@@ -188,10 +188,19 @@ class TradingQueries:
         """The first row of the operator log that was tampered with or follows a removed one; None: the chain holds."""
         return first_broken(await self._all(rows.OperatorLogRow, order_by=[table_of(rows.OperatorLogRow).c.id]))
 
-    async def outbox(self, due_ms: int, limit: int = 20) -> list[rows.OutboxRow]:
-        """Unsent messages due by `due_ms`: urgent first, then in the order they were written."""
+    async def outbox(
+        self, due_ms: int, limit: int = 20, shut: Sequence[tuple[str, int, str]] = ()
+    ) -> list[rows.OutboxRow]:
+        """Unsent messages due by `due_ms`: urgent first, then in the order they were written.
+
+        `shut` leaves out what is below a priority in a chat, except one key: (chat, priority, key).
+        """
         table = table_of(rows.OutboxRow)
-        where = (table.c.sent_ms.is_(None), table.c.next_ms <= due_ms)
+        where = [table.c.sent_ms.is_(None), table.c.next_ms <= due_ms]
+        where += [
+            or_(table.c.chat != chat, table.c.priority >= below, table.c.dedupe_key == but)
+            for chat, below, but in shut
+        ]
         order = [table.c.priority.desc(), table.c.id]
         return await self._all(rows.OutboxRow, *where, order_by=order, limit=limit)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from console.telegram.outbox import Message
+from console.telegram.outbox import Message, Shut
 
 
 class MemoryOutbox:
@@ -23,9 +25,14 @@ class MemoryOutbox:
         self.messages[message.key] = message
         self.ids.pop(message.key, None)
 
-    async def due(self, now_ms: int, limit: int) -> list[Message]:
+    async def due(self, now_ms: int, limit: int, shut: Sequence[Shut] = ()) -> list[Message]:
         open_ones = [m for key, m in self.messages.items() if key not in self.ids and m.next_ms <= now_ms]
+        for one in shut:
+            open_ones = [m for m in open_ones if m.chat != one.chat or m.priority >= one.below or m.key == one.but]
         return sorted(open_ones, key=lambda m: -m.priority)[:limit]
+
+    async def edits(self) -> list[Message]:
+        return [self.messages[key] for key in self.waiting_edits()]
 
     async def sent(self, message: Message, now_ms: int, message_id: int) -> None:
         if self.messages[message.key].edition == message.edition:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 import telegram
 
 from console.telegram.courier import Courier, quiet_at
-from console.telegram.outbox import INFO, SAFETY, TRADE, Message
+from console.telegram.outbox import INFO, SAFETY, TRADE, Message, Shut
 from tests.support.bot_api import TOKEN, BotApi, too_many
 from tests.support.memory_outbox import MemoryOutbox
 
@@ -165,6 +165,37 @@ async def test_chat_that_cannot_take_more_keeps_nobody_waiting() -> None:
         await outbox.add(Message("b", 2, "other", INFO))
         await until(lambda: api.texts(2) == ["other"])
         assert api.texts(1) == []
+
+
+class CountingOutbox(MemoryOutbox):
+    """Knows how many messages were read out of it."""
+
+    read = 0
+
+    async def due(self, now_ms: int, limit: int, shut: Sequence[Shut] = ()) -> list[Message]:
+        found = await super().due(now_ms, limit, shut)
+        self.read += len(found)
+        return found
+
+
+@pytest.mark.parametrize("failing", [False, True])
+async def test_long_queue_of_a_chat_that_takes_nothing_now_is_not_read_again_and_again(failing: bool) -> None:
+    outbox, now = CountingOutbox(), [NOON_MS]
+    for number in range(400):
+        await outbox.add(Message(f"m{number}", 1, "told", TRADE))
+    async with carrying(outbox, lambda: now[0]) as api:
+        api.down = failing
+        if failing:
+            await until(lambda: outbox.messages["m0"].next_ms > NOON_MS)
+        else:
+            await until(lambda: len(api.sent) == 17)
+        before = outbox.read
+        for _ in range(4):
+            await asyncio.sleep(0.3)
+        assert outbox.read == before
+        await outbox.add(Message("alarm", 2, "another chat", TRADE))
+        api.down = False
+        await until(lambda: any(message["text"] == "another chat" for message in api.sent))
 
 
 async def test_chat_that_shut_the_bot_out_is_not_written_to_again_and_again() -> None:

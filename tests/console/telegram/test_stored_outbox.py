@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.pocket import REMEMBERED, StoredOutbox
-from console.telegram.outbox import INFO, SAFETY, TRADE, Message
+from console.telegram.outbox import INFO, SAFETY, TRADE, Message, Shut
 from engine.store.migrate import migrate
 from engine.store.queries import TradingQueries
 from tests.support.stored import opened
@@ -52,6 +52,25 @@ async def test_urgent_ones_first_then_in_the_order_they_came(room: Room) -> None
     for key, priority in (("i1", INFO), ("t1", TRADE), ("i2", INFO), ("s1", SAFETY), ("t2", TRADE)):
         await room.outbox.add(Message(key, 1, key, priority))
     assert await keys(room.again) == ["s1", "t1", "t2", "i1", "i2"]
+
+
+async def test_what_a_chat_does_not_take_now_is_left_out(room: Room) -> None:
+    for key, chat, priority in (("a", 1, INFO), ("b", 1, TRADE), ("c", 1, SAFETY), ("d", 2, INFO), ("e", 1, TRADE)):
+        await room.outbox.add(Message(key, chat, key, priority))
+    shut = [Shut(1, SAFETY, "e"), Shut(3, SAFETY)]
+    assert [message.key for message in await room.again.due(0, 9, shut)] == ["c", "e", "d"]
+    assert [message.key for message in await room.again.due(0, 9, [*shut, Shut(1, SAFETY + 1)])] == ["d"]
+
+
+async def test_newer_texts_that_wait_are_known_also_after_a_restart(room: Room) -> None:
+    await room.outbox.add(Message("a", 1, "one"))
+    await room.outbox.add(Message("a:edit", 1, "two", edits="a"))
+    assert [one.key for one in await room.outbox.edits()] == ["a:edit"]
+    (newer,) = await room.again.edits()
+    assert newer.text == "two"
+    await room.again.add(Message("b:edit", 1, "three", edits="b"))
+    await room.again.sent(newer, 5, 0)
+    assert [one.key for one in await room.again.edits()] == ["b:edit"]
 
 
 async def test_what_was_sent_is_known_by_its_number_and_its_picture_is_let_go(room: Room) -> None:
