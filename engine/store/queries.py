@@ -198,8 +198,7 @@ class TradingQueries:
         table = table_of(rows.OutboxRow)
         where = [table.c.sent_ms.is_(None), table.c.next_ms <= due_ms]
         where += [
-            or_(table.c.chat != chat, table.c.priority >= below, table.c.dedupe_key == but)
-            for chat, below, but in shut
+            or_(table.c.chat != chat, table.c.priority >= below, table.c.dedupe_key == but) for chat, below, but in shut
         ]
         order = [table.c.priority.desc(), table.c.id]
         return await self._all(rows.OutboxRow, *where, order_by=order, limit=limit)
