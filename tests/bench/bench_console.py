@@ -6,6 +6,7 @@ real programs on pseudo-terminals. Bytes and ratios hardly depend on the machine
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import random
@@ -83,7 +84,12 @@ def pane_cost(name: str, source: str) -> dict[str, float]:
 
 
 def paint() -> None:
-    """From the start of a process to its first full frame: a seat at a running desk, beside a bare Textual app."""
+    """From the start of a process to its first full frame: a seat at a running desk, beside a bare Textual app.
+
+    Compiled before, as an installation is: nobody else waits for that either.
+    """
+    for package in ("console", "engine", "config", "strategies"):
+        compileall.compile_dir(package, quiet=1)
     ours: list[tuple[float, float]] = []
     bare: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder, ScriptedDesk(Path(folder)) as desk:
