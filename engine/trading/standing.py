@@ -97,6 +97,11 @@ def resume(standing: Standing, actor: str, confirmed: bool) -> Standing | RiskRe
     return replace(standing, desk="running", paused_until_ms=0, reason="", actor=actor)
 
 
+def resume_paused(standing: Standing) -> Standing:
+    """A pause came to its end by itself."""
+    return replace(standing, desk="running", paused_until_ms=0, reason="", actor="")
+
+
 def hold(standing: Standing, cause: str, detail: str = "") -> Standing:
     """Something is wrong that will pass: entries wait."""
     others = tuple(row for row in standing.holds if row[0] != cause)

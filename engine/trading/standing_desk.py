@@ -51,7 +51,6 @@ class StandingDesk:
         self._account = account_name
         self._free_auto = free_auto
         self.value = Standing(mode=mode)
-        self._told: Desk = "running"
         self.on_halted: Callable[[bool], None] = lambda _on: None
 
     def recover(
@@ -72,13 +71,13 @@ class StandingDesk:
             self.value = rules.block(self.value, _block_of(row))
         for rest in cooldowns:
             self.value = rules.cool(self.value, rest.strategy_id, rest.symbol, rest.side, rest.until_ms)
-        self._told = self.state
+        self._end_pause()
         self.on_halted(self.value.desk == "halted")
 
     def look(self) -> None:
         """Tell when a pause is over; nobody's command ends it."""
-        if self._told == "paused" and self.state == "running":
-            self._tell("desk", "the pause is over")
+        if self._end_pause():
+            self._tell("desk", "; ".join(part for part in ("the pause is over", self.reason) if part))
 
     @property
     def state(self) -> Desk:
@@ -175,11 +174,16 @@ class StandingDesk:
         self._tell(actor)
 
     def _tell(self, actor: str, reason: str = "") -> None:
-        self._told = self.state
         why = reason or " ".join(part for part in (self.reason, self._pause_end()) if part)
         self._bus.publish(
-            StandingChanged(at_ms=self._clock.now_ms(), desk=self._told, mode=self.value.mode, actor=actor, reason=why)
+            StandingChanged(at_ms=self._clock.now_ms(), desk=self.state, mode=self.value.mode, actor=actor, reason=why)
         )
+
+    def _end_pause(self) -> bool:
+        over = self.value.desk == "paused" and 0 < self.value.paused_until_ms <= self._clock.now_ms()
+        if over:
+            self.value = rules.resume_paused(self.value)
+        return over
 
     def _pause_end(self) -> str:
         ends = self.state == "paused" and self.value.paused_until_ms

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+import msgspec
+
 from engine.bus import Bus
 from engine.clock import VirtualClock, run_virtual
 from engine.port.commands import BlockSymbol, Done, Halt, Pause, UnblockSymbol
+from engine.store.rows import KvRow
 from engine.trading.events import StandingChanged
 from engine.trading.executor import Journal
 from engine.trading.standing_desk import StandingDesk
@@ -44,6 +47,34 @@ def test_pause_names_its_end_and_its_end_is_told_once() -> None:
         assert [(one.desk, one.reason, one.actor) for one in stand.told[1:]] == [
             ("running", "the pause is over", "desk")
         ]
+
+    run_virtual(scenario, NOON_MS)
+
+
+def test_pause_that_ends_under_a_hold_is_over_all_the_same() -> None:
+    async def scenario(clock: VirtualClock) -> None:
+        stand = Stand(clock)
+        await stand.desk.pause(Pause(id="1", actor="a", for_s=60))
+        stand.desk.hold("ban", "for a while")
+        await clock.sleep(60)
+        stand.desk.look()
+        stand.desk.look()
+        stand.desk.lift("ban")
+        assert [(one.desk, one.reason) for one in stand.told[1:]] == [
+            ("reducing", "ban: for a while"), ("reducing", "the pause is over; ban: for a while"), ("running", ""),
+        ]  # fmt: skip
+
+    run_virtual(scenario, NOON_MS)
+
+
+def test_pause_that_ended_while_nobody_ran_is_not_told_at_every_start() -> None:
+    async def scenario(clock: VirtualClock) -> None:
+        stand = Stand(clock)
+        kept = {"mode": "approve", "desk": "paused", "paused_until_ms": NOON_MS - 1, "reason": "", "actor": "a"}
+        row = KvRow(key="standing", value=msgspec.json.encode(kept), updated_ms=NOON_MS)
+        stand.desk.recover(row, (), (), keep_mode=True)
+        stand.desk.look()
+        assert (stand.desk.state, stand.told) == ("running", [])
 
     run_virtual(scenario, NOON_MS)
 
