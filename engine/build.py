@@ -24,6 +24,7 @@ from engine.desk.directory import Directory
 from engine.desk.gauges import Gauges
 from engine.desk.holds import Holds
 from engine.desk.link_alarm import LinkAlarm
+from engine.desk.loss_alarm import LossAlarm
 from engine.desk.market_quotes import MarketQuotes
 from engine.desk.measured import Measured
 from engine.desk.notice_log import NoticeLog
@@ -262,6 +263,7 @@ def _wired(
         return {pictures.focus} | ({answers.asked_symbol} if answers.asked_symbol else set())
 
     attention = Attention(clock, bus, feed, listings, instruments, floor, forget, screen_symbols, on_paper_price)
+    losses = LossAlarm(floor.keeper.portfolio, lambda: floor.facts.equity, settings.risk, clock, notices)
     engine = Engine(
         Parts(
             clock, bus, supervisor, lag, journal, history, client, trader, listings, instruments, books, feed,
@@ -272,6 +274,7 @@ def _wired(
                 ("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART),
                 ("holds", Holds(client, journal, floor.standing, clock).run, Policy.RESTART),
                 ("link alarm", LinkAlarm(client.links, clock, notices).run, Policy.BEST_EFFORT),
+                ("loss alarm", losses.run, Policy.BEST_EFFORT),
             ],
         )
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 from engine.port.notices import AnyNotice, Degraded, DeskStateChanged
 from engine.store.rows import IncidentRow
 
-_KINDS = {"stop": "naked", "link": "link", "quantity": "mismatch"}
+_KINDS = {"stop": "naked", "link": "link", "quantity": "mismatch", "limit": "limit"}
 _ELSEWHERE = ("data", "book")
 DATA = "data_"
 DESK = "desk"  # who changed the desk when nobody did

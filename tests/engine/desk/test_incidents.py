@@ -26,6 +26,7 @@ def desk(state: str, actor: str) -> AnyNotice:
         (degraded("stop", "danger"), "naked"),
         (degraded("link", "danger"), "link"),
         (degraded("quantity"), "mismatch"),
+        (degraded("limit"), "limit"),
         (degraded("books"), "service"),
         (desk("reducing", "desk"), "hold"),
     ],

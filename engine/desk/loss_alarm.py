@@ -1,0 +1,60 @@
+"""Says when the loss of a day or a week has come to its limit, once for each day and week.
+
+Entries are refused by the limit itself (`risk`); this is the word of it for people who are not looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from config.schema import RiskSettings
+from engine.clock import Clock
+from engine.desk.notice_log import NoticeLog
+from engine.money import decimal
+from engine.port import notices
+from engine.trading.losses import day_start_ms, loss_share, week_start_ms
+from engine.trading.risk import Portfolio
+
+EVERY_S = 1.0
+
+
+class LossAlarm:
+    """`portfolio` and `equity` are those the limits are counted with. Keep `run` running."""
+
+    def __init__(
+        self, portfolio: Callable[[], Portfolio], equity: Callable[[], Decimal], settings: RiskSettings, clock: Clock,
+        log: NoticeLog,
+    ) -> None:  # fmt: skip
+        self._portfolio = portfolio
+        self._equity = equity
+        self._settings = settings
+        self._clock = clock
+        self._log = log
+
+    async def run(self) -> None:
+        """Ends only by cancellation."""
+        while True:
+            self.look()
+            await self._clock.sleep(EVERY_S)
+
+    def look(self) -> None:
+        """Compare both losses with their limits."""
+        now_ms, held, settings = self._clock.now_ms(), self._portfolio(), self._settings
+        for word, booked, limit_pct, start_ms, end in (
+            ("today", held.day_usdt, settings.max_daily_loss_pct, day_start_ms(now_ms), "00:00 UTC"),
+            ("this week", held.week_usdt, settings.max_weekly_loss_pct, week_start_ms(now_ms), "Monday 00:00 UTC"),
+        ):
+            loss_pct = loss_share(booked, held.open_usdt, self._equity()) * 100
+            if loss_pct < decimal(limit_pct) or self._was_told(word, start_ms):
+                continue
+            text = f"loss {word} {loss_pct:.2f} % >= {limit_pct:g} %: no new entries until {end}"
+            self._log.tell(notices.Degraded, text, severity="warn", what="limit")
+
+    def _was_told(self, word: str, start_ms: int) -> bool:
+        """What is kept of earlier runs counts too: a restart is no new loss."""
+        return any(
+            isinstance(one, notices.Degraded) and one.what == "limit" and one.at_ms >= start_ms
+            and one.text.startswith(f"loss {word} ")
+            for one in reversed(self._log.kept)
+        )  # fmt: skip
