@@ -107,6 +107,7 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
 
     guests: list[Guests] = []
     first_seen: list[int] = []
+    seats: list[TelegramSeat] = []
 
     async def shelf(key: str) -> tuple[bytes, Callable[[bytes], None]]:
         """What was kept under a key, and how to keep a new value."""
@@ -135,10 +136,16 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
             engine.port, options, people, StoredOutbox(parts.journal, parts.queries),
             lambda: parts.clock.mono_ms() / 1000, parts.clock.now_ms, report,
         )  # fmt: skip
+        seats[:] = [seat]
         try:
             await seat.run()
         finally:
+            seats.clear()
             parts.gauges.telegram = "down"
+
+    async def last_words(seq: int) -> None:
+        for seat in seats:
+            await seat.last_words(seq)
 
     async def pair(args: Mapping[str, str]) -> dict[str, Any]:
         role: Role = "operator" if args.get("role") == "operator" else "reader"
@@ -154,6 +161,7 @@ def add_telegram(engine: Engine, loaded: Loaded) -> None:
     parts.answers.join({"telegram_pair": pair, "telegram_guests": people, "telegram_revoke": revoke})
     parts.gauges.telegram = "starting"
     engine.add_service("telegram", run)
+    engine.add_farewell(last_words)
 
 
 def _row(message: Message, sent_ms: int | None, message_id: int | None) -> OutboxRow:

@@ -54,6 +54,7 @@ EXIT_OK, EXIT_SAFE_MODE = 0, 70
 READY_POLL_S = 0.05
 RETRY_S = 2.0
 STOP_BUDGET_S = 20.0
+FAREWELL_S = 2.0
 
 
 @dataclass
@@ -100,6 +101,7 @@ class Engine:
         self._hurry = asyncio.Event()
         self._why = ""
         self._tasks: asyncio.TaskGroup | None = None
+        self._farewells: list[Callable[[int], Awaitable[None]]] = []
         self.opened = asyncio.Event()
         self.port = parts.desk
         # What is followed lives through a close before anything new comes of it.
@@ -118,6 +120,10 @@ class Engine:
         """One more best-effort service, kept for as long as the engine lives."""
         self._parts.extra.append((name, run, Policy.BEST_EFFORT))
 
+    def add_farewell(self, told: Callable[[int], Awaitable[None]]) -> None:
+        """Somebody who is waited for, for a moment, until people have the last notice; called with its number."""
+        self._farewells.append(told)
+
     def stop(self, why: str = "asked") -> None:
         """End the engine in good order; asked twice it skips the waiting, never the flush."""
         if self._stopping.is_set():
@@ -131,12 +137,8 @@ class Engine:
             reply = await self._flatten(command)
             if isinstance(reply, Refused):
                 return reply
-        held = self._parts.floor.keeper.positions()
         asyncio.get_running_loop().call_later(0.05, self.stop, f"asked by {command.actor}")
-        if not held:
-            return Done("stopping; no positions are open")
-        names = ", ".join(f"{position.plan.symbol} {position.plan.direction.word}" for position in held)
-        return Done(f"stopping; open with their stops on the exchange: {names}")
+        return Done(f"stopping; {self._left_open()}")
 
     async def _flatten(self, command: StopEngine) -> Reply:
         """Close everything and wait for it, at most as long as a stop may take."""
@@ -285,9 +287,23 @@ class Engine:
         bare = p.floor.keeper.unprotected()
         if bare:
             log.error("stopped_unprotected", symbols=[position.plan.symbol for position in bare])
-        p.notices.tell(notices.EngineStarted, f"engine stopped: {self._why}")
+        severity = "danger" if bare else "warn" if p.floor.keeper.positions() else "info"
+        text = f"engine stopped: {self._why}; {self._left_open()}"
+        p.notices.tell(notices.EngineStarted, text, severity=severity)
+        last = asyncio.gather(*(told(p.notices.last_seq) for told in self._farewells), return_exceptions=True)
+        await asyncio.wait({last}, timeout=FAREWELL_S)
+        last.cancel()
         stamp = KvRow(key="clean_shutdown", value=msgspec.json.encode(1), updated_ms=p.clock.now_ms())
         await p.journal.commit(stamp)
+
+    def _left_open(self) -> str:
+        """What a person should know of what stays behind."""
+        held = self._parts.floor.keeper.positions()
+        bare = [position.plan.symbol for position in self._parts.floor.keeper.unprotected()]
+        if bare:
+            return f"open WITHOUT a stop: {', '.join(bare)}"
+        names = ", ".join(f"{position.plan.symbol} {position.plan.direction.word}" for position in held)
+        return f"open with their stops on the exchange: {names}" if names else "no positions are open"
 
     def _say_safe_mode(self, error: BaseException) -> None:
         self._parts.gauges.last_error = str(error)

@@ -18,8 +18,11 @@ LINKS = {
     "rest": "orders may not get through",
 }
 BARE = "no other order is needed; see it close here, and if it does not, close it on the exchange"
-MISMATCH = "the exchange's figure counts now, stop and targets follow it. If that was not you, see the exchange"
+MISMATCH = "what the exchange says counts; stop and targets follow it. If that was not you, look there why"
 SERVICE = "it is started again by itself; stops rest on the exchange. /status shows how it is"
+LEFT = "nothing trails and nobody watches until it runs again; until then positions are yours, on the exchange"
+LIMIT = "stops and exits go on; /flatten with the account's name closes everything"
+MISSED = "/status, /closed and /report 1 show what became of positions meanwhile"
 RECORDER = "trading goes on without a recording"
 
 
@@ -29,6 +32,10 @@ def advice(notice: AnyNotice) -> str:
         return _desk(notice)
     if isinstance(notice, notices.Degraded):
         return _degraded(notice)
+    if isinstance(notice, notices.EngineStarted) and notice.severity in ("warn", "danger"):
+        return LEFT
+    if isinstance(notice, notices.Forgotten):
+        return MISSED
     return ""
 
 
@@ -46,4 +53,5 @@ def _degraded(notice: notices.Degraded) -> str:
     if notice.what == "link":
         lost = LINKS.get(notice.text.split(" ", 1)[0], "")
         return f"{lost}; nothing to do unless it lasts, then watch positions on the exchange".removeprefix("; ")
-    return {"stop": BARE, "quantity": MISMATCH, "recorder": RECORDER}.get(notice.what, SERVICE)
+    known = {"stop": BARE, "quantity": MISMATCH, "limit": LIMIT, "recorder": RECORDER}
+    return known.get(notice.what, SERVICE)

@@ -114,6 +114,11 @@ class TelegramSeat:
         """Queue what one notice says."""
         await self._herald.on_notice(notice)
 
+    async def last_words(self, seq: int) -> None:
+        """Wait until people have what notice `seq` says."""
+        while not await self._herald.has_told(seq):  # noqa: ASYNC110 - the outbox is a table, it sets no event
+            await asyncio.sleep(0.05)
+
     async def _poll(self, bot: telegram.Bot) -> None:
         kept = self._options.offset.stored
         offset, delay_s = int(kept) if kept.isdigit() else 0, FIRST_RETRY_S

@@ -36,12 +36,13 @@ LOOK_S = 0.5
 
 
 class Card(msgspec.Struct):
-    """A signal's message: its text, what became of it, and the nonce of its buttons."""
+    """A signal's message: its text, what became of it, the nonce of its buttons, and what people call it."""
 
     text: str
     nonce: str
     steps: list[str] = []
     decided: bool = False
+    name: str = ""
 
 
 class _Book(msgspec.Struct):
@@ -119,6 +120,11 @@ class Herald:
             if isinstance(drawn, asyncio.CancelledError):
                 raise drawn
 
+    async def has_told(self, seq: int) -> bool:
+        """Whether a notice and what came before it is with everybody who is told."""
+        keys = [f"n{seq}:{chat}" for chat in self._guests.chats()]
+        return self._book.seen >= seq and not any([await self._outbox.unsent(key) for key in keys])
+
     # -- notices -------------------------------------------------------------------------------------------------------
 
     async def on_notice(self, notice: AnyNotice) -> None:
@@ -149,7 +155,8 @@ class Herald:
             signal = await self._asker.query("card", id=notice.signal_id)
         except LookupError:
             return
-        card = Card(cards.signal_card(signal, self._now_ms()), secrets.token_hex(3))
+        name = f"{signal['symbol']} {signal['side']}"
+        card = Card(cards.signal_card(signal, self._now_ms()), secrets.token_hex(3), name=name)
         self._book.cards[notice.signal_id] = card
         while len(self._book.cards) > KEPT_CARDS:
             self._book.cards.pop(next(iter(self._book.cards)))

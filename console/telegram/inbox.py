@@ -31,6 +31,7 @@ SNOOZE_S = 120.0
 OLD_ORDER_S = 120.0
 LONGEST_TEXT = 500
 MOST_ANSWER = 190
+SNOOZED = " on the screen; its card here stays, and expires as it says"
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,11 @@ class Inbox:
             reply = await self._port.submit(
                 SnoozeSignal(id=command_id, actor=asker.actor, signal_id=signal_id, for_s=SNOOZE_S)
             )
-        return reply.text or "done" if isinstance(reply, Done) else f"refused: {reply.detail or reply.reason}"
+        if isinstance(reply, Done):
+            said = (reply.text or "done") + (SNOOZED if kind == "z" else "")
+        else:
+            said = f"refused: {reply.detail or reply.reason}"
+        return said.replace(signal_id, card.name or signal_id)
 
     def _asker(self, user: int) -> Asker:
         return Asker(self._port, f"telegram:{user}", self._next_id)

@@ -54,7 +54,8 @@ def is_trade(notice: AnyNotice) -> bool:
 def always_told(notice: AnyNotice) -> bool:
     """Cannot be muted; who heard an alarm hears its end too."""
     ends_alarm = isinstance(notice, notices.Recovered) and notice.what not in DATA_NEWS
-    return is_safety(notice) or is_trade(notice) or ends_alarm
+    leaves_open = isinstance(notice, notices.EngineStarted) and notice.severity == "warn"
+    return is_safety(notice) or is_trade(notice) or ends_alarm or leaves_open
 
 
 class _Chat(msgspec.Struct):

@@ -20,6 +20,10 @@ def desk(state: str, actor: str) -> AnyNotice:
     return notices.DeskStateChanged(seq=1, at_ms=0, severity="info", text=text, desk=state, mode="auto", actor=actor)
 
 
+MISSED = notices.Forgotten(seq=1, at_ms=0, severity="warn", text="9 notices are no longer kept", missed=9)
+STOPPED = notices.EngineStarted(seq=1, at_ms=0, severity="warn", text="engine stopped: asked; open with stops: X long")
+
+
 @pytest.mark.parametrize(
     ("notice", "head", "parts"),
     [
@@ -38,6 +42,9 @@ def desk(state: str, actor: str) -> AnyNotice:
         (degraded("link", "rest link down", "danger"), "■ rest link", ["orders may not", "nothing to do unless"]),
         (degraded("quantity", "X holds 1"), "▲ X holds 1", ["stop and targets follow", "not you"]),
         (degraded("pipeline", "pipeline: OSError: x"), "▲ pipeline", ["by itself", "stops rest on the exchange"]),
+        (degraded("limit", "loss today 3 %"), "▲ loss today", ["stops and exits go on", "/flatten"]),
+        (MISSED, "▲ 9 notices", ["/closed", "/report 1"]),
+        (STOPPED, "▲ engine stopped", ["nothing trails", "on the exchange"]),
         (degraded("recorder", "disk full"), "▲ disk full", ["trading goes on"]),
     ],
 )

@@ -306,7 +306,7 @@ async def test_loser_of_a_race_is_told_what_happened(stage: Stage) -> None:
     stage.port.reply = Refused("AlreadyDecided", "s1 is approved by console:alice")
     stage.api.presses(stage.api.button("approve"))
     await stage.until(lambda: bool(stage.api.answers))
-    assert "approved by console:alice" in stage.api.answers[0]
+    assert stage.api.answers == ["refused: 币安人生USDT long is approved by console:alice"]
 
 
 async def test_reject_why_and_expired_buttons(stage: Stage) -> None:

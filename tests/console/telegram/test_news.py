@@ -126,3 +126,20 @@ async def test_news_that_was_told_before_a_restart_is_not_told_again() -> None:
         desk.now_ms += 5_000
         await asyncio.sleep(0.7)
         assert len(api.sent) == 2
+
+
+async def test_last_word_counts_as_said_when_everybody_has_it() -> None:
+    desk = Desk()
+    stopped = EngineStarted(seq=7, at_ms=NOON_MS, severity="warn", text="engine stopped: asked")
+    assert not await desk.herald.has_told(7)
+    async with carrying(desk) as api:
+        api.down = True
+        await desk.told(stopped)
+        await until(lambda: all(message.attempts for message in desk.outbox.messages.values()))
+        assert not await desk.herald.has_told(7)
+        api.down = False
+        desk.now_ms += 5_000
+        await until(lambda: len(api.sent) == 2)
+        await asyncio.sleep(0.05)
+        assert await desk.herald.has_told(7)
+        assert not await desk.herald.has_told(8)

@@ -34,7 +34,7 @@ SAFETY = [
     told(notices.DeskStateChanged, desk="reducing", mode="auto", actor="desk"),
     told(notices.Degraded, severity="warn", what="pipeline"),
 ]
-RELIEF = [told(notices.Recovered, what="link")]
+RELIEF = [told(notices.Recovered, what="link"), told(notices.EngineStarted, severity="warn")]
 OTHERS = {
     "signal": told(notices.SignalRaised, signal_id="s", score=1.0, expires_ms=0),
     "regime": told(notices.RegimeChanged, state="TREND"),
