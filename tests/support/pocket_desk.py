@@ -59,6 +59,14 @@ class PocketDesk:
         self.home.running()
         self._client = self.run(PortClient.connect(socket_path(self.home.folder), "test"))
 
+    def restart(self, between: Callable[[], None] = lambda: None) -> None:
+        """Stop the engine in good order and start it anew."""
+        assert self._client is not None
+        self.home.json("stop")
+        between()
+        self.run(self._client.close())
+        self.start()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

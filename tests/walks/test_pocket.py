@@ -167,12 +167,14 @@ def test_buttons_decide_once_and_for_operators_only(story: Story) -> None:
         assert check["name"] in story.why
     assert story.asleep == "pending"
     assert story.signal["symbol"] in story.approved
-    told = f"refused: {story.signal_id} is approved by telegram:{OPERATOR}"
+    name = f"{story.signal['symbol']} {story.signal['side']}"
+    assert re.fullmatch(rf"{name} out of sight until \d\d:\d\d:\d\d UTC on the screen; its card .*", story.snoozed)
+    told = f"refused: {name} is approved by telegram:{OPERATOR}"
     assert (story.again, story.rejected_late) == (told, told)
     decided = next(row for row in story.desk.query("signals") if row["id"] == story.signal_id)
     assert (decided["actor"], decided["state"]) == (f"telegram:{OPERATOR}", "closed")
     assert story.desk.query("signal", id=story.refused_id)["state"] == "rejected"
-    assert "reject" in story.said_no
+    assert story.said_no == "BNBUSDT long rejected"
     assert story.yes_after_no.startswith("refused")
     assert "LINKUSDT long" in story.said_yes
     bought = [row for row in story.desk.query("trades") if row["id"] == story.signal_id]
