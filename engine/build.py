@@ -60,6 +60,7 @@ from engine.market.imbalance import ImbalanceBoard
 from engine.market.listings import Listings
 from engine.market.loading import Loading
 from engine.market.repair import GapRepair
+from engine.memory import give_back
 from engine.money import Instrument
 from engine.paper_client import paper_client
 from engine.port.address import socket_path
@@ -198,7 +199,7 @@ def _wired(
     pipeline = Pipeline(
         analyst, panels, instruments, context, clock, verdicts.blocks_of, verdicts.take, late.fallen,
         users=UserStrategies(users, Apart("user strategies")), compared=verdicts.compared,
-        executor=Apart("zone arms"),
+        executor=Apart("zone arms"), tidy=give_back,
     )  # fmt: skip
     listings = Listings(
         settings.universe, clock, bus, client.market, coordinator, journal,

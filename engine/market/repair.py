@@ -30,7 +30,7 @@ from strategies.model import TIMEFRAME_MS
 
 log = structlog.get_logger("market")
 
-BATCH_PAUSE_S = 1.0
+BATCH_PAUSE_MS = 1_000
 SHUT = ("banned", "cooling", "probing", "blocked")
 
 
@@ -117,7 +117,8 @@ class GapRepair:
         repaired = 0
         for first in range(0, len(batch), BATCH_SYMBOLS):
             if first:
-                await self._clock.sleep(BATCH_PAUSE_S)
+                # The budget that is left to others refills with the exchange's minutes, so the pause is in its time.
+                await self._clock.sleep_until(self._clock.now_ms() + BATCH_PAUSE_MS)
                 if self._read_budget().spent:
                     await self._next_minute()
             if self._budget.gate_state in SHUT:

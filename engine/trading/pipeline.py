@@ -70,6 +70,7 @@ class Pipeline:
         compared: Callable[[Comparison], None] = lambda _comparison: None,
         executor: Executor | None = None,
         precedence: Precedence | None = None,
+        tidy: Callable[[], None] | None = None,
     ) -> None:
         self._analyst = analyst
         self._panels = panels
@@ -83,6 +84,7 @@ class Pipeline:
         self._compared = compared
         self._executor = executor
         self.precedence = precedence or Precedence()
+        self._tidy = tidy
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
         self._queue: asyncio.Queue[BarsClosed] = asyncio.Queue()  # a close is never refused: it waits its turn
         self.btc: BtcContext | None = None
@@ -152,6 +154,9 @@ class Pipeline:
                 answer.cancel()
         self._told(cycle)
         await self._compare(cycle)
+        cycle.decided.clear()
+        if self._tidy is not None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._tidy)
 
     async def _look(self, symbol: str, cycle: Cycle) -> Look:
         """Everything that can be said without asking anybody."""

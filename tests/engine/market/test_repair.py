@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from engine.clock import VirtualClock
 from engine.errors import Transient
 from engine.market.events import CandleRevised, GapsRepaired
 from engine.market.integrity import DAY_MS, Gap
@@ -162,6 +163,33 @@ def test_inside_a_batch_no_more_than_the_set_number_runs_at_once() -> None:
         assert await repair(room, *symbols).fill() == 25
         assert room.exchange.most_at_once == room.settings.parallel == 4
         assert room.clock.mono_ms() - started_ms >= 1000.0  # a pause after the first twenty
+
+    play(act)
+
+
+class Fast(VirtualClock):
+    """Exchange time runs twenty times as fast as the machine's."""
+
+    def now_ms(self) -> int:
+        return self._epoch_ms + round(self._loop.time() * 20_000.0)
+
+    async def sleep_until(self, at_ms: int) -> None:
+        await asyncio.sleep(max(0, at_ms - self.now_ms()) / 20_000.0)
+
+
+def test_pauses_are_in_the_time_in_which_the_budget_refills() -> None:
+    async def act(room: Room) -> None:
+        symbols = [f"S{n:03}" for n in range(200)]
+        for symbol in symbols:
+            await room.journal.commit(
+                GapRow(symbol=symbol, tf="15m", from_ms=T0 - 4 * M15, to_ms=T0 - 3 * M15, missing=1)
+            )
+        mender = repair(room, *symbols)
+        mender._clock = Fast(room.clock._loop, T0)
+        room.exchange.latency_s = 0.0
+        started_ms = room.clock.mono_ms()
+        assert await mender.fill() == 200
+        assert room.clock.mono_ms() - started_ms == pytest.approx(9 * 1000.0 / 20, abs=10.0)
 
     play(act)
 
