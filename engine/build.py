@@ -264,7 +264,9 @@ def _wired(
         return {pictures.focus} | ({answers.asked_symbol} if answers.asked_symbol else set())
 
     attention = Attention(clock, bus, feed, listings, instruments, floor, forget, screen_symbols, on_paper_price)
-    losses = LossAlarm(floor.keeper.portfolio, lambda: floor.facts.equity, settings.risk, clock, notices)
+    losses = LossAlarm(
+        floor.keeper.portfolio, lambda: floor.facts.equity, settings.risk, clock, notices, floor.standing.halt
+    )
     engine = Engine(
         Parts(
             clock, bus, supervisor, lag, journal, history, client, trader, listings, instruments, books, feed,
@@ -275,7 +277,7 @@ def _wired(
                 ("data alerts", alerts.run, Policy.BEST_EFFORT), ("upkeep", upkeep.run, Policy.RESTART),
                 ("holds", Holds(client, journal, floor.standing, clock).run, Policy.RESTART),
                 ("link alarm", LinkAlarm(client.links, clock, notices).run, Policy.BEST_EFFORT),
-                ("loss alarm", losses.run, Policy.BEST_EFFORT),
+                ("loss alarm", losses.run, Policy.RESTART),
             ],
         )
     )  # fmt: skip

@@ -1,11 +1,12 @@
-"""Says when the loss of a day or a week has come to its limit, once for each day and week.
+"""Stops entries when the loss of a day or a week has come to its limit, and says so, once for each day and week.
 
-Entries are refused by the limit itself (`risk`); this is the word of it for people who are not looking.
+The desk is then reducing until a person resumes it, also after a restart. Who resumes sooner than the day or week is
+over is still refused each entry by the limit itself (`risk`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from config.schema import RiskSettings
@@ -13,10 +14,12 @@ from engine.clock import Clock
 from engine.desk.notice_log import NoticeLog
 from engine.money import decimal
 from engine.port import notices
+from engine.port.commands import Halt, Reply
 from engine.trading.losses import day_start_ms, loss_share, week_start_ms
 from engine.trading.risk import Portfolio
 
 EVERY_S = 1.0
+ACTOR = "risk"
 
 
 class LossAlarm:
@@ -24,8 +27,9 @@ class LossAlarm:
 
     def __init__(
         self, portfolio: Callable[[], Portfolio], equity: Callable[[], Decimal], settings: RiskSettings, clock: Clock,
-        log: NoticeLog,
+        log: NoticeLog, halt: Callable[[Halt], Awaitable[Reply]],
     ) -> None:  # fmt: skip
+        self._halt = halt
         self._portfolio = portfolio
         self._equity = equity
         self._settings = settings
@@ -35,11 +39,11 @@ class LossAlarm:
     async def run(self) -> None:
         """Ends only by cancellation."""
         while True:
-            self.look()
+            await self.look()
             await self._clock.sleep(EVERY_S)
 
-    def look(self) -> None:
-        """Compare both losses with their limits."""
+    async def look(self) -> None:
+        """Compare both losses with their limits. Raises StoreError."""
         now_ms, held, settings = self._clock.now_ms(), self._portfolio(), self._settings
         for word, booked, limit_pct, start_ms, end in (
             ("today", held.day_usdt, settings.max_daily_loss_pct, day_start_ms(now_ms), "00:00 UTC"),
@@ -48,7 +52,8 @@ class LossAlarm:
             loss_pct = loss_share(booked, held.open_usdt, self._equity()) * 100
             if loss_pct < decimal(limit_pct) or self._was_told(word, start_ms):
                 continue
-            text = f"loss {word} {loss_pct:.2f} % >= {limit_pct:g} %: no new entries until {end}"
+            text = f"loss {word} {loss_pct:.2f} % >= {limit_pct:g} %: no new entries before {end}"
+            await self._halt(Halt(id=f"loss-{start_ms}", actor=ACTOR, reason=text))
             self._log.tell(notices.Degraded, text, severity="warn", what="limit")
 
     def _was_told(self, word: str, start_ms: int) -> bool:

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from console.telegram.advice import BARE, HELD, LEFT, LIMIT, MISMATCH, PAUSED
+from console.telegram.advice import BARE, ENTRIES, HELD, LEFT, LIMIT, MISMATCH, PAUSED
 from console.telegram.cards import GLYPHS
 from console.telegram.markup import plain_text
-from engine.port.commands import Reconcile
+from engine.port.commands import Reconcile, Resume
 from tests.support.bot_api import BotApi
 from tests.support.pocket_desk import OPERATOR, READER, PocketDesk
 from tests.support.simulator import simulator
@@ -69,6 +69,9 @@ class Night:
         self.told("BNBUSDT without a stop")
         self.card_shows("BNBUSDT", "closed by naked")
         self.told("loss today")
+        self.told("desk reducing")
+        assert self.desk.query("vitals")["desk"] == "reducing"
+        self.desk.submit(Resume(id="after-the-loss", actor="test"))
 
     def _closed_outside(self) -> None:
         """Half of the position is deleveraged."""
@@ -179,6 +182,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     [
         ("■ BNBUSDT without a stop for", BARE),
         ("▲ loss today 0.1", LIMIT),
+        ("▲ desk reducing, mode approve, by risk: loss today 0.1", ENTRIES),
         ("▲ LINKUSDT holds", MISMATCH),
         ("▲ desk reducing, mode approve, by desk: ban: the exchange answers nothing until", HELD),
         ("■ market link", "no bars and marks come in; nothing to do unless it lasts"),

@@ -9,6 +9,7 @@ from engine.clock import VirtualClock, run_virtual
 from engine.desk.loss_alarm import LossAlarm
 from engine.desk.notice_log import NoticeLog
 from engine.port import notices
+from engine.port.commands import Done, Halt, Reply
 from engine.trading.risk import Portfolio
 
 MONDAY_NOON_MS = 1_767_614_400_000  # 2026-01-05 12:00 UTC
@@ -18,28 +19,35 @@ SETTINGS = RiskSettings(max_daily_loss_pct=3.0, max_weekly_loss_pct=5.0)
 def test_limit_reached_is_told_once_for_its_day_and_once_for_its_week() -> None:
     async def scenario(clock: VirtualClock) -> None:
         log, held = NoticeLog(clock), [Portfolio()]
-        alarm = LossAlarm(lambda: held[0], lambda: Decimal(9_700), SETTINGS, clock, log)
+        halted: list[str] = []
 
-        def told() -> list[str]:
-            alarm.look()
-            alarm.look()
+        async def halt(command: Halt) -> Reply:
+            halted.append(command.reason)
+            return Done()
+
+        alarm = LossAlarm(lambda: held[0], lambda: Decimal(9_700), SETTINGS, clock, log, halt)
+
+        async def told() -> list[str]:
+            await alarm.look()
+            await alarm.look()
             texts = [one.text for one in log.kept if isinstance(one, notices.Degraded) and one.what == "limit"]
             assert len(texts) == len(log.kept)
+            assert halted == texts
             return texts
 
         held[0] = Portfolio(day_usdt=Decimal("-299.9"), week_usdt=Decimal("-299.9"))
-        assert told() == []
+        assert await told() == []
         held[0] = Portfolio(day_usdt=Decimal(-300), week_usdt=Decimal(-300))
-        assert told() == ["loss today 3.00 % >= 3 %: no new entries until 00:00 UTC"]
+        assert await told() == ["loss today 3.00 % >= 3 %: no new entries before 00:00 UTC"]
         held[0] = Portfolio(day_usdt=Decimal(-200), week_usdt=Decimal(-450), open_usdt=Decimal(-150))
-        assert told()[1:] == ["loss this week 5.91 % >= 5 %: no new entries until Monday 00:00 UTC"]
-        again = LossAlarm(lambda: held[0], lambda: Decimal(9_700), SETTINGS, clock, log)
-        again.look()
-        assert told()[2:] == [], "a restart finds what was told"
+        assert (await told())[1:] == ["loss this week 5.91 % >= 5 %: no new entries before Monday 00:00 UTC"]
+        again = LossAlarm(lambda: held[0], lambda: Decimal(9_700), SETTINGS, clock, log, halt)
+        await again.look()
+        assert (await told())[2:] == [], "a restart finds what was told"
         await clock.sleep(86_400)
-        assert told()[2:] == ["loss today 3.54 % >= 3 %: no new entries until 00:00 UTC"]
+        assert (await told())[2:] == ["loss today 3.54 % >= 3 %: no new entries before 00:00 UTC"]
         held[0] = Portfolio(week_usdt=Decimal(-200))
         await clock.sleep(7 * 86_400)
-        assert told()[3:] == []
+        assert (await told())[3:] == []
 
     run_virtual(scenario, MONDAY_NOON_MS)
