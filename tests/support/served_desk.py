@@ -80,14 +80,15 @@ class ServedDesk:
         Asked from an address of its own, so that the desk pays for nothing that is asked here.
         """
         host, _, port = str(self.ready["rest"]).removeprefix("http://").partition(":")
-        with contextlib.closing(HTTPConnection(host, int(port), timeout=10, source_address=(ADDRESS, 0))) as link:
-            with contextlib.suppress(TimeoutError):  # a fault, or a machine that has too much to do
-                link.request("GET", "/fapi/v1/time")
-                answer = link.getresponse()
-                body = answer.read()
-                if answer.status == HTTPStatus.OK:
-                    self._told = int(json.loads(body)["serverTime"]), time.monotonic()
-                    return self._told[0]
+        link = HTTPConnection(host, int(port), timeout=10, source_address=(ADDRESS, 0))
+        # Not in time: a fault, or a machine that has too much to do.
+        with contextlib.closing(link), contextlib.suppress(TimeoutError):
+            link.request("GET", "/fapi/v1/time")
+            answer = link.getresponse()
+            body = answer.read()
+            if answer.status == HTTPStatus.OK:
+                self._told = int(json.loads(body)["serverTime"]), time.monotonic()
+                return self._told[0]
         return self._told[0] + round((time.monotonic() - self._told[1]) * 1000 * self._speed)
 
     def await_ms(self, at_ms: int) -> None:
