@@ -182,21 +182,21 @@ def calibration(call: Invocation, **given: Any) -> None:
 
     from console.cli.research import measure
     from engine.research.calibration import calibrate, score_groups, weights_file
-    from engine.research.measured import buckets_of, write
+    from engine.research.measured import table_of, write
 
     job = job_of(call, given, draws=0)
     result = measure(call, job, workers_of(given))
     trades = result.trades
     found = {name.value: one for name in job.names if (one := calibrate(trades, name.value)) is not None}
-    buckets = buckets_of(trades)
+    measured = table_of(result)
     value: dict[str, Any] = {
         "calibration": {name: msgspec.to_builtins(one) for name, one in found.items()},
         "scores": {name: score_groups([t for t in trades if t.strategy == name]) for name in found},
-        "buckets": msgspec.to_builtins(buckets),
+        "buckets": msgspec.to_builtins(measured.buckets),
         **_counted(result),
     }
     if given["write_measured"]:
-        call.say(f"{len(buckets)} groups written to {write(call.home, buckets)}")
+        call.say(f"{len(measured.buckets)} groups written to {write(call.home, measured)}")
     if given["write_weights"] is not None:
         if "action_price" not in found:
             raise CommandFailed(Exit.ERROR, "too few trades of action_price to suggest weights", name="too_few")

@@ -7,13 +7,15 @@ expectancy with its interval beside a signal.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from engine.desk.measured import FILE_NAME, Bucket
+from engine.desk.measured import FILE_NAME, Bucket, Table
+from engine.research.result import Result
 from engine.research.stats import LEAST, summary
 from engine.research.trades import Trade
 
@@ -37,11 +39,20 @@ def buckets_of(trades: Sequence[Trade]) -> tuple[Bucket, ...]:
     return tuple(found)
 
 
-def write(home: Path, buckets: Sequence[Bucket]) -> Path:
+def table_of(result: Result) -> Table:
+    """What a back-test says of scores, and on what."""
+    traded = [one for one in result.symbols if one.trades]
+    first = min((one.first_ms for one in traded), default=0)
+    last = max((one.last_ms for one in traded), default=0)
+    flow = "" if result.flow == "recorded" else f", flow {result.flow}"
+    return Table(f"{len(traded)} symbols {_month(first)} to {_month(last)}{flow}", buckets_of(result.trades))
+
+
+def write(home: Path, table: Table) -> Path:
     """Put the file in place at once, so that a reader sees the old one or the new one."""
     home.mkdir(parents=True, exist_ok=True)
     file, fresh = home / FILE_NAME, home / f".{FILE_NAME}.new"
-    fresh.write_bytes(msgspec.json.encode(buckets))
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(table)))
     fresh.replace(file)
     return file
 
@@ -56,3 +67,7 @@ def _bucket(strategy: str, low: float, high: float, regime: str, trades: Sequenc
         strategy, float(low), float(high), regime, figures.trades, figures.win_rate, figures.expectancy_r,
         *figures.expectancy_ci95,
     )  # fmt: skip
+
+
+def _month(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m}"

@@ -36,6 +36,7 @@ def blocks(text: str, *kinds: str) -> Iterator[str]:
 
 def commands(text: str) -> Iterator[str]:
     """Every whole `perpdeck` command of a page: lines of blocks, indented lines, and inline code."""
+    text = re.sub(r" \\\n +", " ", text)  # a command goes on in the next line
     for body in blocks(text, "", "sh newcomer", "sh"):
         for line in body.splitlines():
             words = line.split("  ")[0].split(" #")[0].split(" > ")[0].removesuffix(" &").strip()
