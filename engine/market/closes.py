@@ -15,7 +15,7 @@ import structlog
 from config.schema import HistorySettings
 from engine.bus import Bus
 from engine.clock import Clock
-from engine.errors import BadBar, BadPayload, ExchangeError
+from engine.errors import BadBar, BadPayload, ExchangeError, StoreError
 from engine.exchange.limits import Lane
 from engine.exchange.wire_market import KlineEvent
 from engine.market.bars import Bar
@@ -151,6 +151,7 @@ class Closes:
             while not asking.done():
                 await asyncio.wait({asking}, timeout=TOGETHER_S)
                 self._tell(close_ms, came, first=False)
+                await self._store()
             await asking
         finally:
             asking.cancel()
@@ -218,7 +219,12 @@ class Closes:
 
     async def _store(self) -> None:
         rows, self._unstored = self._unstored, []
-        await self._writer.put_candles(rows)
+        try:
+            await self._writer.put_candles(rows)
+        except StoreError:
+            # They are in memory, so nobody would look for them as holes.
+            self._unstored = rows + self._unstored
+            raise
 
     def _forget(self, close_ms: int) -> None:
         for known in (self._arrived, self._told):

@@ -153,7 +153,7 @@ def day(desk: ServedDesk, figures: Figures, hours: float, speed: float) -> None:
         "open files, most of each half", f"{most[0]}, {most[1]}", "no more in the second",
         most[1] <= most[0] + SPARE_FILES,
     )  # fmt: skip
-    figures.add("bars lost", f"{sum(holes.values())} in {len(holes)} symbols", "0", not holes)
+    figures.add("bars lost", f"{sum(map(len, holes.values()))} in {len(holes)} symbols", "0", not holes)
     with desk.history() as database:
         gaps = dict(database.execute("SELECT state, count(*) FROM gaps GROUP BY state").fetchall())
     figures.add(

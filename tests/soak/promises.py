@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -138,7 +138,9 @@ def _trading(run: Soak) -> sqlite3.Connection:
 
 def _bars(run: Soak, page: Page) -> None:
     holes = run.desk.holes(run.since_ms, run.until_ms)
-    page.promise("bars lost", f"{sum(holes.values())} in {len(holes)} symbols", "0", not holes)
+    lost = Counter(open_ms for missing in holes.values() for open_ms in missing)
+    when = ", ".join(f"{count} of {(open_ms - run.since_ms) / 3_600_000:.2f} h" for open_ms, count in lost.items())
+    page.promise("bars lost", f"{lost.total()} in {len(holes)} symbols {when}".strip(), "0", not holes)
     with run.desk.history() as database:
         gaps = dict(database.execute("SELECT state, count(*) FROM gaps GROUP BY state").fetchall())
     left = gaps.get("open", 0) + gaps.get("queued", 0)

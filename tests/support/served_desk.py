@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -172,13 +173,14 @@ class ServedDesk:
         with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as database:
             yield database
 
-    def holes(self, since_ms: int, until_ms: int) -> dict[str, int]:
-        """15m bars that should open in [since, until) and are not stored, by symbol; symbols without one left out."""
-        expected = (until_ms - since_ms) // 900_000
+    def holes(self, since_ms: int, until_ms: int) -> dict[str, list[int]]:
+        """Open times of 15m bars in [since, until) that are not stored, by symbol; symbols without one left out."""
+        expected = set(range(since_ms, until_ms, 900_000))
+        stored: defaultdict[str, set[int]] = defaultdict(set)
         with self.history() as database:
-            rows = database.execute(
-                "SELECT symbol, (SELECT count(*) FROM candles c WHERE c.symbol = s.symbol AND c.tf = '15m' "
-                "AND c.open_time >= ? AND c.open_time < ?) FROM (SELECT DISTINCT symbol FROM candles) s",
-                (since_ms, until_ms),
-            ).fetchall()
-        return {symbol: expected - found for symbol, found in rows if found != expected}
+            for symbol, open_ms in database.execute(
+                "SELECT c.symbol, c.open_time FROM candles c WHERE c.tf = '15m' AND c.open_time >= ? "
+                "AND c.open_time < ? UNION SELECT DISTINCT symbol, -1 FROM candles", (since_ms, until_ms),
+            ):  # fmt: skip
+                stored[symbol].add(open_ms)
+        return {symbol: sorted(expected - found) for symbol, found in stored.items() if expected - found}

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from engine.errors import Transient
+from engine.errors import StoreError, Transient
 from engine.exchange.limits import Lane
 from engine.market.closes import Closes, due_timeframes, grace_ms, next_tick
 from engine.market.events import BarRefused, BarsClosed, BarsMissed, CandleRevised, SymbolsSuspended
 from engine.market.integrity import Gap
+from engine.store.history_rows import CandleRow
 from tests.support.bars import M15, T0
 from tests.support.market_room import Room, play
 
@@ -133,6 +134,45 @@ def test_what_the_stream_did_not_bring_is_asked_for_after_the_grace_and_told_alo
         ]
 
     serve(act)
+
+
+def test_a_straggler_is_on_disk_when_it_came_and_not_at_the_deadline() -> None:
+    async def act(desk: Desk) -> None:
+        await desk.room.clock.sleep_until(CLOSE + 200)
+        desk.stream("BTCUSDT", CLOSE)
+        await desk.room.clock.sleep_until(CLOSE + 7_000)
+        for symbol in ("AAAUSDT", "ZZZUSDT"):
+            assert (await desk.room.queries.candles(symbol, "15m")).open_time[-1] == CLOSE - M15
+
+    serve(act)
+
+
+def test_bars_that_could_not_be_written_are_written_with_the_next() -> None:
+    async def act(desk: Desk) -> None:
+        put, full = desk.room.writer.put_candles, [True]
+
+        async def put_candles(candles: Sequence[CandleRow]) -> None:
+            if candles and full[0]:
+                raise StoreError("no space left")
+            await put(candles)
+
+        desk.room.writer.put_candles = put_candles  # type: ignore[method-assign]
+        await desk.room.clock.sleep_until(CLOSE + 200)
+        for symbol in LIVE:
+            desk.stream(symbol, CLOSE)
+        with pytest.raises(StoreError):
+            await desk.closes._store()
+        full[0] = False
+        await desk.closes._store()
+        for symbol in LIVE:
+            assert (await desk.room.queries.candles(symbol, "15m")).open_time[-1] == CLOSE - M15
+
+    async def main(room: Room) -> None:
+        for symbol in LIVE:
+            await room.loader.load(symbol)
+        await act(Desk(room, LIVE))
+
+    play(main)
 
 
 def test_a_silent_stream_makes_one_word_of_all_stragglers_not_one_for_each() -> None:
