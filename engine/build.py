@@ -60,7 +60,7 @@ from engine.market.imbalance import ImbalanceBoard
 from engine.market.listings import Listings
 from engine.market.loading import Loading
 from engine.market.repair import GapRepair
-from engine.memory import give_back
+from engine.memory import give_back, share_heap
 from engine.money import Instrument
 from engine.paper_client import paper_client
 from engine.port.address import socket_path
@@ -96,6 +96,7 @@ async def build_engine(loaded: Loaded, home: Path, *, record: bool = False) -> E
     With `record` it keeps the session below `recordings/` of the home, for replay.
     Raises ExchangeDidNotStart, StoreError, KeyUnusable.
     """
+    share_heap()
     settings = loaded.settings
     clock = SystemClock()
     secrets_values = tuple(getattr(loaded.secrets, name) for name in Secrets.__struct_fields__)

@@ -1,7 +1,8 @@
-"""Memory that a close of the whole market needed goes back to the system when it is over.
+"""One heap for all threads, and memory that a close of the whole market needed goes back to the system.
 
-The arrays of a close are freed at its end, but small things that live longer lie between them: without this the
-process keeps every page for ever, and a day later looks as if it leaked.
+The C library gives each thread a heap of its own and keeps what was freed in one of them from the others. And the
+arrays of a close are freed at its end, but small things that live longer lie between them: without this the process
+keeps every page for ever, and a day later looks as if it leaked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,15 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from typing import Any
+
+M_ARENA_MAX = -8  # of glibc's malloc.h, mallopt(3)
+
+
+def share_heap() -> None:
+    """One heap for the threads that start from now on; one of them holds the interpreter at a time anyway."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None and _trim() is not None:  # the number means this to glibc only
+        mallopt(M_ARENA_MAX, 1)
 
 
 def give_back() -> None:
