@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -59,6 +59,7 @@ class SoakOptions:
     speed: float = 150.0
     fault_s: float = 6.0
     tail_speed: float = 20.0
+    calm_s: float = 25.0  # connections are kept for fifteen seconds
     folder: Path = Path("build")
 
 
@@ -81,6 +82,7 @@ class Soak:
     began_s: float = 0.0
     wall_s: float = 0.0
     cpu_share: float = 0.0
+    calm_files: list[int] = field(default_factory=list)  # open files before trouble and after it
 
 
 def soak(options: SoakOptions) -> Page:
@@ -128,6 +130,7 @@ async def _live(run: Soak) -> None:
     until_ms = await asyncio.to_thread(desk.server_ms) + round(options.hours * HOUR_MS)
     run.began_s, used = time.monotonic(), desk.cpu_s()
     async with _together(run.watcher.run(), run.recorder.run(), run.meter.run()):
+        await _calm(run)
         await asyncio.to_thread(desk.set_speed, options.speed)
         people = [run.approver.run(), *(screen.run() for screen in run.screens), run.chatter.run(), run.trouble.run()]
         async with _together(*people):
@@ -140,7 +143,15 @@ async def _live(run: Soak) -> None:
         await _await_ms(desk, run.until_ms + REPAIR_MS)
         await asyncio.to_thread(desk.set_speed, 1.0)
         await _settled(run)
+        await _calm(run)
     run.watcher.finish()
+
+
+async def _calm(run: Soak) -> None:
+    """Let connections that nobody uses be closed, at the pace of a market, and count what stays open."""
+    await asyncio.to_thread(run.desk.set_speed, 1.0)
+    await asyncio.sleep(run.options.calm_s)
+    run.calm_files.append(run.desk.open_files())
 
 
 async def _settled(run: Soak) -> None:

@@ -9,7 +9,7 @@ from tests.soak.run import SoakOptions, soak
 
 def test_a_short_soak_of_trading_under_trouble_keeps_every_promise(tmp_path: Path) -> None:
     options = SoakOptions(
-        hours=0.3, symbols=8, seed=3, speed=240.0, fault_s=0.7, tail_speed=240.0, folder=tmp_path
+        hours=0.3, symbols=8, seed=3, speed=240.0, fault_s=0.7, tail_speed=240.0, calm_s=1.0, folder=tmp_path
     )  # fmt: skip
     page = soak(options)
     assert page.missed == 0, page.text

