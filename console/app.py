@@ -156,7 +156,10 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         self.screen.refresh()
 
     def govern(self) -> None:
-        """Read the meter and let the governor choose rate and link class."""
+        """Read the meter and let the governor choose rate and link class; end where there is no terminal any more."""
+        if self.meter is not None and self.meter.gone:
+            self.exit()
+            return
         written = self.meter.written if self.meter is not None else 0
         reading = Reading(
             at_s=self.mono_s(),

@@ -35,7 +35,11 @@ def rate_hz(topic: str, link: str) -> float:
 
 
 class Metered:
-    """A terminal file that counts. Written to by the driver's thread, read by the screen's loop."""
+    """A terminal file that counts. Written to by the driver's thread, read by the screen's loop.
+
+    `gone` once the terminal is no more. The thread goes on then and writes nothing: if it ended, the screen would wait
+    for ever for room in its queue.
+    """
 
     def __init__(self, file: IO[str], mono_s: Callable[[], float]) -> None:
         self._file = file
@@ -43,12 +47,16 @@ class Metered:
         self._since: float | None = None
         self.written = 0
         self.slowest_ms = 0.0
+        self.gone = False
 
     def write(self, text: str) -> int:
         self._enter()
         try:
             self.written += len(text.encode(errors="replace"))
             return self._file.write(text)
+        except OSError:
+            self.gone = True
+            return len(text)
         finally:
             self._leave()
 
@@ -56,6 +64,8 @@ class Metered:
         self._enter()
         try:
             self._file.flush()
+        except OSError:
+            self.gone = True
         finally:
             self._leave()
 

@@ -10,6 +10,7 @@ import os
 import random
 import re
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 
 from tests.support.rough_seat import KEYS, RoughSeat
 from tests.support.scripted_desk import ScriptedDesk
+from tests.support.terminal import PseudoTerminal
 
 pytestmark = pytest.mark.timeout(1_200)
 
@@ -148,6 +150,25 @@ def test_hang_up_ends_the_screen_and_not_the_engine(desk: ScriptedDesk) -> None:
     with RoughSeat(desk) as again:
         assert_sound(again, desk)
     assert desk.commands() == []
+
+
+def test_terminal_that_goes_without_a_word_ends_the_screen_and_not_the_engine(desk: ScriptedDesk) -> None:
+    """Nobody sent SIGHUP, or it was ignored: under nohup, in a container, behind a lost multiplexer."""
+    command = ["sh", "-c", 'trap "" HUP; exec "$0" -m console attach', sys.executable]
+    terminal = PseudoTerminal(command, 140, 40, desk.environment)
+    said, deadline = b"", time.monotonic() + 20
+    while b"RUNNING" not in said:
+        assert time.monotonic() < deadline, said[-2_000:]
+        said += terminal.read(0.2)
+    os.close(terminal.master)
+    deadline = time.monotonic() + 10
+    while not terminal.ended and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if not terminal.ended:
+        os.kill(terminal.pid, signal.SIGKILL)
+        pytest.fail("it goes on without a terminal")
+    with RoughSeat(desk) as again:
+        assert_sound(again, desk)
 
 
 def test_suspended_screen_is_painted_whole_when_it_goes_on(desk: ScriptedDesk) -> None:
