@@ -155,9 +155,14 @@ class PerpdeckApp(App[None], inherit_bindings=False):
         self.shadow.forget()
         self.screen.refresh()
 
+    @property
+    def terminal_gone(self) -> bool:
+        """Whether nobody can see the screen any more."""
+        return self.meter is not None and self.meter.gone
+
     def govern(self) -> None:
         """Read the meter and let the governor choose rate and link class; end where there is no terminal any more."""
-        if self.meter is not None and self.meter.gone:
+        if self.terminal_gone:
             self.exit()
             return
         written = self.meter.written if self.meter is not None else 0

@@ -276,25 +276,21 @@ def _screen(call: Invocation, given: dict[str, Any], first: Callable[[], Awaitab
     memory = SeatMemory(call.home / "seat.json")
     options = screen_choices(call, given, lambda: _attached(call, given), memory, demo=demo)
 
-    gone = False
-
-    async def go() -> int | None:
-        nonlocal gone
+    async def go() -> PerpdeckApp:
         client = await first()
         app = PerpdeckApp(client, options)
         try:
             await app.run_async(mouse=False)
         finally:
-            gone = app.meter is not None and app.meter.gone
             memory.save()
             with contextlib.suppress(ConnectionError):
                 await client.close()
-        return app.return_code
+        return app
 
-    failed = asyncio.run(go())
-    if engine_pid(call.home) is not None and not gone:  # nobody reads where there is no terminal
+    app = asyncio.run(go())
+    if engine_pid(call.home) is not None and not app.terminal_gone:
         call.say("the engine goes on; perpdeck attach returns to it, perpdeck stop ends it")
-    return int(Exit.ERROR if failed else Exit.OK)
+    return int(Exit.ERROR if app.return_code else Exit.OK)
 
 
 def screen_choices(

@@ -35,6 +35,7 @@ class LossAlarm:
         self._settings = settings
         self._clock = clock
         self._log = log
+        self._told: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
         """Ends only by cancellation."""
@@ -50,16 +51,19 @@ class LossAlarm:
             ("this week", held.week_usdt, settings.max_weekly_loss_pct, week_start_ms(now_ms), "Monday 00:00 UTC"),
         ):
             loss_pct = loss_share(booked, held.open_usdt, self._equity()) * 100
-            if loss_pct < decimal(limit_pct) or self._was_told(word, start_ms):
+            if loss_pct < decimal(limit_pct) or (word, start_ms) in self._told:
                 continue
-            text = f"loss {word} {loss_pct:.2f} % >= {limit_pct:g} %: no new entries before {end}"
-            await self._halt(Halt(id=f"loss-{start_ms}", actor=ACTOR, reason=text))
-            self._log.tell(notices.Degraded, text, severity="warn", what="limit")
+            if not self._was_told(word, start_ms):
+                text = f"loss {word} {loss_pct:.2f} % >= {limit_pct:g} %: no new entries before {end}"
+                await self._halt(Halt(id=f"loss-{start_ms}", actor=ACTOR, reason=text))
+                self._log.tell(notices.Degraded, text, severity="warn", what="limit")
+            # Other news would push it out of the log within a bad week.
+            self._told.add((word, start_ms))
 
     def _was_told(self, word: str, start_ms: int) -> bool:
         """What is kept of earlier runs counts too: a restart is no new loss."""
         return any(
             isinstance(one, notices.Degraded) and one.what == "limit" and one.at_ms >= start_ms
             and one.text.startswith(f"loss {word} ")
-            for one in reversed(self._log.kept)
+            for one in self._log.kept
         )  # fmt: skip

@@ -105,6 +105,8 @@ class Pipeline:
         while True:
             event = await self._queue.get()
             await self._close(event)
+            if self._tidy is not None:
+                await asyncio.get_running_loop().run_in_executor(self._executor, self._tidy)
             if self._queue.empty():
                 self.idle.set()
 
@@ -154,9 +156,6 @@ class Pipeline:
                 answer.cancel()
         self._told(cycle)
         await self._compare(cycle)
-        cycle.decided.clear()
-        if self._tidy is not None:
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._tidy)
 
     async def _look(self, symbol: str, cycle: Cycle) -> Look:
         """Everything that can be said without asking anybody."""

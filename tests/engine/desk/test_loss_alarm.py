@@ -7,7 +7,7 @@ from decimal import Decimal
 from config.schema import RiskSettings
 from engine.clock import VirtualClock, run_virtual
 from engine.desk.loss_alarm import LossAlarm
-from engine.desk.notice_log import NoticeLog
+from engine.desk.notice_log import KEPT, NoticeLog
 from engine.port import notices
 from engine.port.commands import Done, Halt, Reply
 from engine.trading.risk import Portfolio
@@ -49,5 +49,24 @@ def test_limit_reached_is_told_once_for_its_day_and_once_for_its_week() -> None:
         held[0] = Portfolio(week_usdt=Decimal(-200))
         await clock.sleep(7 * 86_400)
         assert (await told())[3:] == []
+
+    run_virtual(scenario, MONDAY_NOON_MS)
+
+
+def test_limit_that_other_news_pushed_out_of_the_log_is_not_told_again() -> None:
+    async def scenario(clock: VirtualClock) -> None:
+        log, halted = NoticeLog(clock), list[str]()
+
+        async def halt(command: Halt) -> Reply:
+            halted.append(command.reason)
+            return Done()
+
+        loss = Portfolio(day_usdt=Decimal(-300), week_usdt=Decimal(-300))
+        alarm = LossAlarm(lambda: loss, lambda: Decimal(9_700), SETTINGS, clock, log, halt)
+        await alarm.look()
+        for number in range(KEPT):
+            log.tell(notices.Recovered, f"other news {number}", what="book")
+        await alarm.look()
+        assert len(halted) == 1, "who has resumed would be stopped again"
 
     run_virtual(scenario, MONDAY_NOON_MS)
