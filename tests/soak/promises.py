@@ -9,11 +9,13 @@ from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.port.address import socket_path
 from engine.port.client import PortClient
 from engine.port.views import PositionRow, PositionsView
 from tests.soak.page import Page, counted, percentiles, slope
-from tests.soak.watch import LOOK_S
+from tests.soak.watch import LOOK_S, Exchange, stopped
 
 if TYPE_CHECKING:
     from tests.soak.run import Soak
@@ -60,23 +62,49 @@ def _bare(run: Soak, page: Page) -> None:
                 f"{run.watcher.most_held} held")  # fmt: skip
 
 
+class Account(msgspec.Struct, frozen=True):
+    """The account by the exchange's own word: signed quantities, and what is wrong with the orders beside them."""
+
+    held: dict[str, Decimal]
+    bare: set[str]  # held without a stop
+    orphans: set[str]  # with orders, not held
+
+
+async def account(exchange: Exchange) -> Account | None:
+    """None where any part of it was not answered: nothing known is not the same as nothing held."""
+    held = await exchange.positions()
+    orders, algos = await exchange.ask("/fapi/v1/openOrders"), await exchange.ask("/fapi/v1/openAlgoOrders")
+    if held is None or orders is None or algos is None:
+        return None
+    orphans = {str(row["symbol"]) for row in (*orders, *algos)} - held.keys()
+    return Account(held, held.keys() - stopped(held, algos), orphans)
+
+
 async def _agreement(run: Soak, page: Page) -> None:
     """Both sides, asked until they agree or the time for it is over: a close may fall between two questions."""
     client = await PortClient.connect(socket_path(run.desk.home), "console:judge", read_only=True)
+    ours: dict[str, Decimal] = {}
+    theirs: Account | None = None
     try:
         for _ in range(TRIES):
-            ours, theirs, orphans, bare = await _both(run, client)
-            if ours == theirs and not orphans and not bare:
+            ours, answer = await _ours(client), await account(run.exchange)
+            theirs = answer or theirs
+            if answer is not None and ours == answer.held and not answer.orphans and not answer.bare:
                 break
             await asyncio.sleep(0.5)
     finally:
         await client.close()
-    apart = {symbol: (ours.get(symbol), theirs.get(symbol)) for symbol in ours | theirs}
-    apart = {symbol: pair for symbol, pair in apart.items() if pair[0] != pair[1]}
-    seen = f"{len(theirs)} positions, {len(apart)} differ {list(apart.items())[:3] or ''}"
-    page.promise("local equals exchange", seen, "0 differ", not apart)
-    page.promise("held have a resting stop", f"{len(bare)} without {sorted(bare)[:3] or ''}", "0", not bare)
-    page.promise("orders without a position", f"{len(orphans)} {sorted(orphans)[:3] or ''}", "0", not orphans)
+    if theirs is None:
+        for name in ("local equals exchange", "held have a resting stop", "orders without a position"):
+            page.promise(name, "the exchange does not answer", "0", False)
+    else:
+        pairs = {symbol: (ours.get(symbol), theirs.held.get(symbol)) for symbol in ours | theirs.held}
+        apart = {symbol: pair for symbol, pair in pairs.items() if pair[0] != pair[1]}
+        seen = f"{len(theirs.held)} positions, {len(apart)} differ {list(apart.items())[:3] or ''}"
+        page.promise("local equals exchange", seen, "0 differ", not apart)
+        bare, orphans = theirs.bare, theirs.orphans
+        page.promise("held have a resting stop", f"{len(bare)} without {sorted(bare)[:3] or ''}", "0", not bare)
+        page.promise("orders without a position", f"{len(orphans)} {sorted(orphans)[:3] or ''}", "0", not orphans)
     health = run.recorder.health
     page.promise(
         "the desk says it agrees", "yes" if health is not None and health.reconciled else "no", "yes",
@@ -84,24 +112,13 @@ async def _agreement(run: Soak, page: Page) -> None:
     )  # fmt: skip
 
 
-async def _both(run: Soak, client: PortClient) -> tuple[dict[str, Decimal], dict[str, Decimal], set[str], set[str]]:
-    """(our quantities, theirs, symbols with orders but no position, symbols held without a stop)."""
-    rows = await _rows(client)
+async def _ours(client: PortClient) -> dict[str, Decimal]:
+    """Signed quantities as the desk shows them."""
     ours: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for row in rows:
+    for row in await _rows(client):
         if not row.shadow:
             ours[row.symbol] += Decimal(row.quantity) * (1 if row.side == "long" else -1)
-    theirs = await run.exchange.positions() or {}
-    covered = await run.exchange.covered(theirs) if theirs else set()
-    resting = [*(await run.exchange.ask("/fapi/v1/openOrders") or ()),
-               *(await run.exchange.ask("/fapi/v1/openAlgoOrders") or ())]  # fmt: skip
-    orphans = {str(row["symbol"]) for row in resting} - theirs.keys()
-    return (
-        {symbol: quantity for symbol, quantity in ours.items() if quantity},
-        theirs,
-        orphans,
-        theirs.keys() - (covered or set()),
-    )
+    return {symbol: quantity for symbol, quantity in ours.items() if quantity}
 
 
 async def _rows(client: PortClient) -> tuple[PositionRow, ...]:

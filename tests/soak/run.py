@@ -28,7 +28,7 @@ from tests.soak.page import Page
 from tests.soak.people import Approver, Chatter, Screen
 from tests.soak.promises import look
 from tests.soak.trouble import Trouble
-from tests.soak.watch import Exchange, Meter, Recorder, Watcher
+from tests.soak.watch import JUDGES, WATCHERS, Exchange, Meter, Recorder, Watcher
 from tests.support.bot_api import TOKEN, BotApi
 from tests.support.served_desk import ServedDesk
 
@@ -107,12 +107,12 @@ async def _run(options: SoakOptions, desk: ServedDesk) -> Page:
         print(f"  {done['symbols']} symbols live after {done['minutes']:.1f} min", flush=True)
         names = [str(symbol) for symbol in desk.ready["symbols"]]
         socket = socket_path(desk.home)
-        exchange = Exchange(desk.ready)
+        watching, judging = Exchange(desk.ready, WATCHERS), Exchange(desk.ready, JUDGES)
         # One generator each: who comes first must not change what the others do.
         seeds = [Random(rng.random()) for _ in range(5)]
         since_ms = desk.server_ms() // BAR_MS * BAR_MS
         run = Soak(
-            options, desk, exchange, Watcher(exchange), Recorder(socket), Meter(desk, since_ms),
+            options, desk, judging, Watcher(watching), Recorder(socket), Meter(desk, since_ms),
             Trouble(desk.ready["rest"], session, seeds[0], options.fault_s, options.speed, names),
             Approver(socket, seeds[1]), [Screen(socket, seeds[2], names), Screen(socket, seeds[3], names)],
             Chatter(api, seeds[4]), since_ms,
@@ -121,7 +121,8 @@ async def _run(options: SoakOptions, desk: ServedDesk) -> Page:
             await _live(run)
             return await look(run)
         finally:
-            await exchange.close()
+            await watching.close()
+            await judging.close()
 
 
 async def _live(run: Soak) -> None:

@@ -21,7 +21,8 @@ from tests.support.served_desk import ServedDesk
 
 LOOK_S = 0.2
 BLIND_S = 1.0  # looks further apart than this say nothing of what was between them
-OTHER_ADDRESS = "127.0.0.2"  # a budget of its own: who looks must not spend what the desk has
+# Budgets of their own: who looks must not spend what the desk has, nor who judges what the looks have.
+WATCHERS, JUDGES = "127.0.0.2", "127.0.0.3"
 BACK_OFF_S = 1.0  # who goes on asking after a refusal is banned
 STOPS = ("STOP_MARKET", "STOP")
 
@@ -42,9 +43,9 @@ class Bare:
 class Exchange:
     """The account as the exchange tells it, asked from an address of its own."""
 
-    def __init__(self, ready: dict[str, Any]) -> None:
+    def __init__(self, ready: dict[str, Any], address: str) -> None:
         self._ready = ready
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(OTHER_ADDRESS, 0)))
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(address, 0)))
 
     async def close(self) -> None:
         await self._session.close()
@@ -72,10 +73,13 @@ class Exchange:
     async def covered(self, held: dict[str, Decimal]) -> set[str] | None:
         """Those of the held symbols whose stop rests."""
         rows = await self.ask("/fapi/v1/openAlgoOrders")
-        if rows is None:
-            return None
-        ends = {symbol: "SELL" if quantity > 0 else "BUY" for symbol, quantity in held.items()}
-        return {row["symbol"] for row in rows if row["orderType"] in STOPS and ends.get(row["symbol"]) == row["side"]}
+        return None if rows is None else stopped(held, rows)
+
+
+def stopped(held: dict[str, Decimal], rows: list[dict[str, Any]]) -> set[str]:
+    """Symbols whose position would be ended by one of these resting conditional orders."""
+    ends = {symbol: "SELL" if quantity > 0 else "BUY" for symbol, quantity in held.items()}
+    return {row["symbol"] for row in rows if row["orderType"] in STOPS and ends.get(row["symbol"]) == row["side"]}
 
 
 @dataclass
