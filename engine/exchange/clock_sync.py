@@ -29,7 +29,7 @@ WARN_JUMP_MS = 500.0
 BLOCK_JUMP_MS = 1_000.0
 SCALED_CHECK_S = 2.0
 CHANGED_CHECK_S = 0.5
-RETRY_S = 1.0
+RETRY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ class ClockSync:
         self._check_s = check_min * 60.0
         self._known = not isinstance(clock, SystemClock)
         self._measuring = asyncio.Lock()
+        self._doubted = asyncio.Event()
         self._jump_ms: float | None = None
         self._last: Reading | None = None
         self._delay_s = self._check_s
@@ -179,9 +180,13 @@ class ClockSync:
             self._delay_s = min(SCALED_CHECK_S, self._check_s)
 
     async def run(self) -> None:
-        """Check now and then for good; more often where the exchange's time does not run as the machine's."""
+        """Check now and then for good; more often where the exchange's time does not run as the machine's.
+
+        Once a timestamp was refused this goes on until the clock is known again: whoever met the refusal may not live
+        to see the end of its measurement, and nobody else is sent who could meet another.
+        """
         while True:
-            await self._clock.sleep(self._delay_s)
+            await self._rest()
             try:
                 await self.check()
             except ExchangeError as error:
@@ -200,7 +205,22 @@ class ClockSync:
             if self._known and self._last is not None and self._last.sent_mono_ms >= asked_mono_ms:
                 return
             self._known = False
-            await self.start()
+            try:
+                await self.start()
+            finally:
+                if not self._known:
+                    self._doubted.set()
+
+    async def _rest(self) -> None:
+        """Until the next check is due, or until a measurement ended with nothing."""
+        due = asyncio.ensure_future(self._clock.sleep(self._delay_s))
+        doubted = asyncio.ensure_future(self._doubted.wait())
+        try:
+            await asyncio.wait({due, doubted}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            due.cancel()
+            doubted.cancel()
+        self._doubted.clear()
 
     async def trusted(self) -> None:
         """Returns when timestamps can be trusted, after a measurement under way. Raises ClockSkew."""

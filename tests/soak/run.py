@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -92,6 +93,11 @@ def soak(options: SoakOptions) -> Page:
         ServedDesk(Path(folder), str(options.symbols), LOAD_SPEED) as desk,
     ):
         page = asyncio.run(_run(options, desk))
+        if page.missed:
+            kept = options.folder / f"soak-{options.seed}-home"
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(desk.home, kept, ignore=shutil.ignore_patterns("*.sock", "history.sqlite*"))
+            print(f"  logs and orders of the desk are kept in {kept}", flush=True)
     page.write(options.folder / f"soak-{options.seed}.txt")
     return page
 

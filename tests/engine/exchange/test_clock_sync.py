@@ -216,3 +216,42 @@ def test_speeds_are_set_not_drifted(span_ms: int, moved_ms: int, trip_ms: float,
     last = Reading(1_000 + moved_ms, span_ms, span_ms + trip_ms)
     assert rate_between(first, last)[0] == rate
     assert clock_sync.BLOCK_JUMP_MS == 2 * clock_sync.WARN_JUMP_MS
+
+
+class Waiting(Machine):
+    """A machine whose sleepers wait until somebody has moved its time."""
+
+    async def sleep(self, seconds: float) -> None:
+        until_ms = self.at_ms + seconds * 1000.0
+        while self.at_ms < until_ms:
+            await asyncio.sleep(0)
+
+    async def pass_by(self, seconds: float) -> None:
+        for _ in range(round(seconds * 20)):
+            self.at_ms += 50.0
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("how", ["lost", "given up"])
+async def test_a_measurement_that_fails_after_a_refused_timestamp_is_made_again_at_once(how: str) -> None:
+    machine = Waiting()
+    server = Server(machine)
+    sync = ClockSync(machine, server.read, check_min=30.0)
+    running = asyncio.create_task(sync.run())
+    await machine.pass_by(1800 + 2)
+    sync.require()
+    server.set(jump_ms=-90_000)
+    refused = asyncio.create_task(sync.remeasure())
+    server.lost = how == "lost"
+    await asyncio.sleep(0)
+    if how == "given up":
+        refused.cancel()  # an order waits for a second only
+    await asyncio.gather(refused, return_exceptions=True)
+    assert not sync.usable
+    await machine.pass_by(1.0)
+    server.lost = False
+    await machine.pass_by(1.5)
+    sync.require()
+    assert off(machine, server) < 60
+    running.cancel()
