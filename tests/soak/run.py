@@ -60,7 +60,7 @@ class SoakOptions:
     speed: float = 150.0
     fault_s: float = 6.0
     tail_speed: float = 20.0
-    calm_s: float = 25.0  # connections are kept for fifteen seconds
+    calm_s: float = 70.0  # connections are kept for 55 seconds
     folder: Path = Path("build")
 
 
