@@ -130,14 +130,18 @@ class Supervisor:
             self._on_exhausted(service.name, service.detail)
 
 
-def attempt(name: str, work: Callable[[], T]) -> T | Failure:
-    """Do work of somebody else's making (a strategy, a user's file) whose failure must not reach its neighbours."""
+def attempt(name: str, work: Callable[[], T], logged: bool = True) -> T | Failure:
+    """Do work of somebody else's making (a strategy, a user's file) whose failure must not reach its neighbours.
+
+    Not `logged`: whoever asked tells the failure in its own way.
+    """
     try:
         return work()
     except InvariantBroken:
         raise
     except Exception as error:
-        log.exception("attempt_failed", what=name)
+        if logged:
+            log.exception("attempt_failed", what=name)
         return Failure(name, error)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,10 +13,13 @@ import click
 
 from console.cli.failure import CommandFailed, Exit
 from console.cli.invocation import Invocation
+from console.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from config.schema import Settings
     from engine.research.backtest import Job
     from engine.research.data import Tape
+    from engine.research.own import OwnFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,7 +62,8 @@ _OPTIONS = [
     click.option("--symbols", default="all", metavar="A,B|all", show_default=True),
     click.option("--from", "from_ms", type=Day(), metavar="DATE", help="First day, UTC; earlier bars warm up."),
     click.option("--to", "to_ms", type=Day(), metavar="DATE", help="Day after the last one, UTC."),
-    click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Repeat for several; default all."),
+    click.option("--strategy", "strategies", multiple=True, metavar="NAME|FILE.py",
+                 help="One of the house, one of yours in the settings, or a file; repeat for several, default all."),
     click.option("--zones", type=click.Choice(["v2", "v3"])),
     click.option("--estimate-flow", is_flag=True, help="Stand in for missing taker volume by close location."),
     click.option("--taker-bps", type=click.FloatRange(min=0), default=None, help="Default: setting risk.taker_bps."),
@@ -95,8 +100,7 @@ def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
     missing = [symbol for symbol in symbols if symbol not in known]
     if missing:
         raise CommandFailed(Exit.USAGE, f"no candles of {', '.join(missing)}", name="usage", where=str(folder))
-    names = tuple(part for name in given["strategies"] for part in name.split(",") if part)
-    _check_strategies(names)
+    names, own = _strategies(call, loaded, [part for name in given["strategies"] for part in name.split(",") if part])
     if given["from_ms"] is not None and given["to_ms"] is not None and given["from_ms"] >= given["to_ms"]:
         raise CommandFailed(Exit.USAGE, "--from is not before --to", name="usage")
     taker = given["taker_bps"] if given["taker_bps"] is not None else loaded.risk.taker_bps
@@ -104,10 +108,27 @@ def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
     return Job(
         folder=str(folder), symbols=tuple(sorted(set(symbols))), settings=loaded.strategies, exits=loaded.exits,
         risk=loaded.risk, fees=Fees(taker / 1e4, maker / 1e4, given["slippage_bps"] / 1e4), strategies=names,
-        from_ms=given["from_ms"], to_ms=given["to_ms"], seed=given["seed"],
+        own=own, from_ms=given["from_ms"], to_ms=given["to_ms"], seed=given["seed"],
         funding_file=str(given["funding"]) if given["funding"] is not None else "",
         assumed_funding=given["assumed_funding_bps"] / 1e4, **more,
     )  # fmt: skip
+
+
+@contextmanager
+def measuring(progress: Progress | None = None) -> Iterator[None]:
+    """Bad data, or a strategy of the user's that is gone, ends the command; the bar is finished either way."""
+    from engine.research.data import DataFault
+    from engine.trading.user_strategies import UserStrategyFailed
+
+    try:
+        yield
+    except DataFault as fault:
+        raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
+    except UserStrategyFailed as fault:
+        raise CommandFailed(Exit.USAGE, fault.what, name="bad_strategy", where=fault.place) from fault
+    finally:
+        if progress is not None:
+            progress.finish()
 
 
 def stored(call: Invocation) -> dict[str, Tape]:
@@ -166,13 +187,42 @@ def _flags(given: dict[str, Any]) -> dict[str, Any]:
     return flags
 
 
-def _check_strategies(names: tuple[str, ...]) -> None:
+def own_files(call: Invocation, settings: Settings) -> tuple[OwnFile, ...]:
+    """The user's strategies as the settings name them; one that does not load is told and left out."""
+    from engine.research.own import own_file
+    from engine.trading.user_strategies import load_user_strategies
+
+    paths = [call.home / Path(name).expanduser() for name in settings.user_strategies]
+    loaded, broken = load_user_strategies(paths, logged=False)
+    for failure in broken:
+        call.say(f"left out {failure.error}")
+    return tuple(own_file(strategy) for strategy in loaded)
+
+
+def _strategies(call: Invocation, settings: Settings, asked: list[str]) -> tuple[tuple[str, ...], tuple[OwnFile, ...]]:
+    """Names to ask for and the files of those that are the user's; nothing asked for is everything."""
+    from engine.research.own import own_file
+    from engine.trading.user_strategies import load_user_strategies
     from strategies.model import StrategyId
 
-    known = [name.value for name in StrategyId]
-    for name in names:
-        if name not in known:
-            raise CommandFailed(Exit.USAGE, f"no strategy {name!r}", name="usage", hint=f"one of {', '.join(known)}")
+    house = [name.value for name in StrategyId]
+    if all(name in house for name in asked):
+        return tuple(asked), () if asked else own_files(call, settings)
+    paths = [Path(name) for name in asked if name.endswith(".py")]
+    loaded, broken = load_user_strategies(paths, logged=False)
+    if broken:
+        raise CommandFailed(Exit.USAGE, str(broken[0].error), name="bad_strategy")
+    given = [own_file(strategy) for strategy in loaded]
+    named = {file.name: file for file in own_files(call, settings)}
+    for name in asked:
+        if name in house or name.endswith(".py"):
+            continue
+        if name not in named:
+            known = f"one of {', '.join((*house, *named))}, or a file of yours that ends in .py"
+            raise CommandFailed(Exit.USAGE, f"no strategy {name!r}", name="usage", hint=known)
+        given.append(named[name])
+    names = [name for name in asked if name in house]
+    return (*names, *(file.name for file in given)), tuple(dict.fromkeys(given))
 
 
 def read_yaml(file: Path) -> Any:

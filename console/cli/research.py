@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from console.cli.failure import CommandFailed, Exit
 from console.cli.invocation import Invocation, finite, shared
-from console.cli.lab_options import job_of, laboratory, workers_of
+from console.cli.lab_options import job_of, laboratory, measuring, workers_of
 from console.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -42,9 +41,8 @@ def backtest(call: Invocation, **given: Any) -> None:
 
 
 def measure(call: Invocation, job: Job, workers: int) -> Result:
-    """Run a job with a progress bar; what is wrong with a file ends the command."""
+    """Run a job with a progress bar. Raises CommandFailed for what is wrong with a file."""
     from engine.research.backtest import SymbolResult, run
-    from engine.research.data import DataFault
     from engine.research.result import Result
 
     progress = Progress(len(job.symbols), "bars", quiet=call.quiet)
@@ -52,12 +50,8 @@ def measure(call: Invocation, job: Job, workers: int) -> Result:
     def seen(result: SymbolResult) -> None:
         progress.step(result.bars)
 
-    try:
+    with measuring(progress):
         results = run(job, workers, seen)
-    except DataFault as fault:
-        raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
-    finally:
-        progress.finish()
     for result in results:
         for fault_text in result.faults:
             call.say(f"left out {fault_text}")

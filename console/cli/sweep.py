@@ -9,7 +9,7 @@ import click
 
 from console.cli.failure import CommandFailed, Exit
 from console.cli.invocation import Invocation, shared
-from console.cli.lab_options import job_of, laboratory, read_yaml, workers_of
+from console.cli.lab_options import job_of, laboratory, measuring, read_yaml, workers_of
 from console.cli.progress import Progress
 from console.cli.tables import table
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 @shared
 def sweep(call: Invocation, grid_file: Path, **given: Any) -> None:
     """Try every combination of a grid; interrupted, it goes on where it stopped."""
-    from engine.research.data import DataFault
     from engine.research.grid import GridFault, cells_of, grid_of
     from engine.research.sweep import cluster, processes
     from engine.research.sweep import sweep as run
@@ -53,14 +52,11 @@ def sweep(call: Invocation, grid_file: Path, **given: Any) -> None:
         for _ in range(count * len(job.symbols)):
             progress.step(0)
 
-    try:
-        found = run(job, cells, runner, keep, seen, skipped)
-    except DataFault as fault:
-        raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
-    except GridFault as fault:
-        raise CommandFailed(Exit.USAGE, str(fault), name="bad_grid", where=str(grid_file)) from fault
-    finally:
-        progress.finish()
+    with measuring(progress):
+        try:
+            found = run(job, cells, runner, keep, seen, skipped)
+        except GridFault as fault:
+            raise CommandFailed(Exit.USAGE, str(fault), name="bad_grid", where=str(grid_file)) from fault
     call.data(_value(found), _text(found))
 
 

@@ -9,7 +9,7 @@ import click
 
 from console.cli.failure import CommandFailed, Exit
 from console.cli.invocation import Invocation, shared
-from console.cli.lab_options import Day, job_of, laboratory, read_yaml, stored, workers_of
+from console.cli.lab_options import Day, job_of, laboratory, measuring, own_files, read_yaml, stored, workers_of
 from console.cli.progress import Progress
 from console.cli.tables import table
 
@@ -31,20 +31,15 @@ def validate() -> None:
 @shared
 def lookahead(call: Invocation, **given: Any) -> int:
     """Cut histories and compare all that was known; ends with 1 when something knew the future."""
-    from engine.research.data import DataFault
     from engine.research.lookahead import inspect
 
     job = job_of(call, given)
     progress = Progress(len(job.symbols), "cuts", quiet=call.quiet)
     found = []
-    try:
+    with measuring(progress):
         for symbol in job.symbols:
             found.append(inspect(job, symbol, given["cuts"]))
             progress.step(given["cuts"])
-    except DataFault as fault:
-        raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
-    finally:
-        progress.finish()
     leaks = [leak for one in found for leak in one.leaks]
     compared: dict[str, int] = {}
     for one in found:
@@ -70,15 +65,12 @@ def lookahead(call: Invocation, **given: Any) -> int:
 @shared
 def warmup(call: Invocation, **given: Any) -> None:
     """How values change with more history."""
-    from engine.research.data import DataFault
     from engine.research.warmup import LENGTHS
     from engine.research.warmup import warmup as measure
 
     job = job_of(call, given)
-    try:
+    with measuring():
         rows = measure(job, job.symbols[0])
-    except DataFault as fault:
-        raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
     value = {
         "symbol": job.symbols[0],
         "rows": [{"tf": row.tf, "name": row.name, "unit": row.unit, "by_bars": row.by_bars} for row in rows],
@@ -114,7 +106,6 @@ def significance(call: Invocation, **given: Any) -> None:
 def walkforward(call: Invocation, **given: Any) -> None:
     """Parameters chosen on the past only, judged on what came after."""
     from engine.research.backtest import trades_of
-    from engine.research.data import DataFault
     from engine.research.grid import GridFault, applied, cells_of, grid_of
     from engine.research.result import Result
     from engine.research.sweep import cell_results
@@ -132,12 +123,8 @@ def walkforward(call: Invocation, **given: Any) -> None:
     def seen(result: SymbolResult) -> None:
         progress.step(result.bars)
 
-    try:
+    with measuring(progress):
         results = cell_results(jobs, workers_of(given), seen)
-    except DataFault as fault:
-        raise CommandFailed(Exit.USAGE, fault.what, name="bad_data", where=str(fault.file)) from fault
-    finally:
-        progress.finish()
     found = walk_forward(cells, [trades_of(one) for one in results], given["folds"], given["embargo_days"])
     present = Result(jobs[0], tuple(results[0]), progress.elapsed_s)
     folds = [
@@ -187,7 +174,7 @@ def calibration(call: Invocation, **given: Any) -> None:
     job = job_of(call, given, draws=0)
     result = measure(call, job, workers_of(given))
     trades = result.trades
-    found = {name.value: one for name in job.names if (one := calibrate(trades, name.value)) is not None}
+    found = {name: one for name in job.names if (one := calibrate(trades, name)) is not None}
     measured = table_of(result)
     value: dict[str, Any] = {
         "calibration": {name: msgspec.to_builtins(one) for name, one in found.items()},
@@ -228,7 +215,7 @@ def parity(call: Invocation, from_ms: int | None, to_ms: int | None, slippage_bp
     last = to_ms if to_ms is not None else max(row.decided_ms for row in rows) + 1
     taker, maker = settings.risk.taker_bps / 1e4, settings.risk.maker_bps / 1e4
     rules = Rules(settings.strategies, settings.exits, settings.risk, Fees(taker, maker, slippage_bps / 1e4))
-    found = compare(rows, incidents, stored(call), rules, first, last)
+    found = compare(rows, incidents, stored(call), rules, first, last, own_files(call, settings))
     head = (
         f"{found.live} live signals, {found.replayed} replayed, {found.same} the same; "
         f"{found.fills_compared} fills, median slippage {_plain(found.median_slippage_bps)} bp"

@@ -9,8 +9,10 @@ TIMEFRAME = "15m"
 
 
 def evaluate(snapshot: Snapshot) -> Proposal | None:
+    if snapshot.trend == 0:
+        return None
     bars = snapshot.frame("15m")
-    if len(bars) < 250 or snapshot.trend == 0:
+    if len(bars) < 250:
         return None
     bars["fast"], bars["slow"] = bars.ta.ema(length=20), bars.ta.ema(length=100)
     bars["atr"], bars["rsi"] = bars.ta.atr(length=14), bars.ta.rsi(length=14)

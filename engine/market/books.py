@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from config.schema import BookSettings
@@ -42,8 +43,7 @@ class DepthReader(Protocol):
     async def depth(self, symbol: str, limit: int, lane: Lane = Lane.LIVE) -> Depth: ...
 
 
-@dataclass(frozen=True, slots=True)
-class BookReading:
+class BookReading(msgspec.Struct, frozen=True):
     """A book as it may be used now: `book` is there only while it is synced and fresh, else `reason` says why not."""
 
     symbol: str

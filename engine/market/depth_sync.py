@@ -12,8 +12,9 @@ STALE is SYNCED without news and is judged by the clock's owner, not here.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from engine.exchange.wire_market import Depth, DepthDiff
 
@@ -28,21 +29,18 @@ class SyncState(StrEnum):
     BROKEN = "broken"
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """Nothing to do: a snapshot is awaited, or the diff is old news."""
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(msgspec.Struct, frozen=True):
     """Apply these diffs in order; when `snapshot` is given, load it first."""
 
     diffs: tuple[DepthDiff, ...]
     snapshot: Depth | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NeedSnapshot:
+class NeedSnapshot(msgspec.Struct, frozen=True):
     """Drop the levels and ask for a snapshot; `gap` says whether a sequence broke to get here."""
 
     reason: str

@@ -19,6 +19,7 @@ from engine.research.baseline import Matched, random_entries
 from engine.research.candidates import Scan, scan, window_of
 from engine.research.data import Tape, files_of, read_funding, read_tape
 from engine.research.features import BtcHistory, FundingHistory, History, funding_history, history_of
+from engine.research.own import OwnFile, own_strategies
 from engine.research.prices import PricePath, path_of
 from engine.research.replay import Rules, replay
 from engine.research.settlements import settlements_of
@@ -33,7 +34,7 @@ BTC: Final = "BTCUSDT"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A question to the laboratory. Times in milliseconds, `to_ms` exclusive; no strategies means all."""
+    """A question to the laboratory. Times in milliseconds, `to_ms` exclusive; no strategies means all, and `own`."""
 
     folder: str
     symbols: tuple[str, ...]
@@ -42,6 +43,7 @@ class Job(msgspec.Struct, frozen=True):
     risk: RiskSettings = RiskSettings()
     fees: Fees = Fees(0.0005, 0.0005, 0.0001)
     strategies: tuple[str, ...] = ()
+    own: tuple[OwnFile, ...] = ()
     from_ms: int | None = None
     to_ms: int | None = None
     funding_file: str = ""
@@ -51,9 +53,14 @@ class Job(msgspec.Struct, frozen=True):
     seed: int = 7
 
     @property
-    def names(self) -> tuple[StrategyId, ...]:
-        """The strategies asked, in the order in which results are merged."""
+    def house(self) -> tuple[StrategyId, ...]:
+        """The strategies of the house that are asked, in the order in which results are merged."""
         return tuple(name for name in STRATEGIES if not self.strategies or name in self.strategies)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that are asked, those out of files last."""
+        return (*(name.value for name in self.house), *(file.name for file in self.own))
 
 
 class SymbolResult(msgspec.Struct, frozen=True):
@@ -74,10 +81,11 @@ class SymbolResult(msgspec.Struct, frozen=True):
     taker: float  # share of bars with recorded taker volume
     funded: float  # share of the time for which funding was recorded
     minutes: int  # 1m bars used
+    failed: dict[str, str] = {}  # strategy of one's own -> its first failure
 
 
 def run(job: Job, workers: int = 1, seen: Callable[[SymbolResult], None] = lambda _result: None) -> list[SymbolResult]:
-    """Every symbol of the job, in the order of names. Raises DataFault."""
+    """Every symbol of the job, in the order of names. Raises DataFault and UserStrategyFailed."""
     results = list(_each(job, max(1, workers), seen))
     return sorted(results, key=lambda result: result.symbol)
 
@@ -124,7 +132,7 @@ def _look(job: Job, symbol: str) -> _Looked:
         history = history_of(tape, job.settings)
         window = window_of(history, job.from_ms, job.to_ms)
         snapshots = Snapshots(history, job.settings, btc_of(job), _funding(job).get(symbol))
-        scanned = scan(history, snapshots, job.settings, job.names, window)
+        scanned = scan(history, snapshots, job.settings, job.house, window, own=own_strategies(job.own))
         _kept_looks.clear()
         _kept_looks[key] = _Looked(tape, history, window, path_of(history.frames[BASE], history.minutes), scanned)
     return _kept_looks[key]
@@ -138,7 +146,7 @@ def run_jobs(jobs: Sequence[Job], symbol: str) -> list[SymbolResult]:
 
 
 def run_symbol(job: Job, symbol: str) -> SymbolResult:
-    """One symbol from file to trades. Raises DataFault."""
+    """One symbol from file to trades. Raises DataFault and UserStrategyFailed."""
     looked = _look(job, symbol)
     tape, history, window, path, scanned = looked.tape, looked.history, looked.window, looked.path, looked.scanned
     times, (start, stop) = history.frames[BASE].open_time, window
@@ -158,7 +166,7 @@ def run_symbol(job: Job, symbol: str) -> SymbolResult:
         signals=sum(len(found.signals) for found in scanned.found), asked=scanned.asked,
         refusals=scanned.refusals, rejected=replayed.rejected, dropped=tape.dropped, faults=tape.faults,
         taker=float(known.mean()) if stop > start else 0.0, funded=charged.recorded,
-        minutes=len(tape.minutes) if tape.minutes is not None else 0,
+        minutes=len(tape.minutes) if tape.minutes is not None else 0, failed=scanned.failed,
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ evaluation of a history serves every question about exits, costs and portfolios.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -16,7 +17,10 @@ from numpy.typing import NDArray
 
 from engine.research.features import History, joined
 from engine.research.narrow import narrowed
+from engine.research.own import asked_at
 from engine.research.snapshots import BASE, Snapshots
+from engine.supervise import Failure
+from engine.trading.user_strategies import UserStrategy, asked
 from strategies.evaluate import evaluate_one
 from strategies.model import BtcContext, Signal, StrategyId
 from strategies.regime import STATES
@@ -42,6 +46,7 @@ class Scan(msgspec.Struct, frozen=True):
     found: tuple[Found, ...]
     asked: int
     refusals: dict[str, int]  # strategy|reason -> count
+    failed: dict[str, str] = {}  # strategy of one's own -> its first failure
 
 
 def window_of(history: History, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
@@ -89,29 +94,48 @@ def scan(
     names: Iterable[StrategyId] = ALL,
     window: tuple[int, int] | None = None,
     narrow: bool = True,
+    own: Sequence[UserStrategy] = (),
 ) -> Scan:
-    """Evaluate every candidate of the window; with `narrow` off also those that can only be refused."""
-    masks = masks_of(history, settings, names, narrow)
+    """Evaluate every candidate of the window; with `narrow` off also those that can only be refused.
+
+    A strategy out of a file that fails at a close has said nothing there, as on the desk; it is counted as `error`.
+    """
+    files = {one.name: one for one in own}
+    masks = {name.value: mask for name, mask in masks_of(history, settings, names, narrow).items()}
+    masks |= {name: asked_at(history, one) for name, one in files.items()}
     start, stop = window if window is not None else (0, len(history.frames[BASE]))
     found: list[Found] = []
     refused: Counter[str] = Counter()
-    asked = 0
+    failed: dict[str, str] = {}
+    count = 0
     for bar, due in _candidates(masks, start, stop):
         snapshot = snapshots.at(bar)
         signals: list[Signal] = []
         for name in due:
-            asked += 1
-            for verdict in evaluate_one(name, snapshot, settings):
+            count += 1
+            if name in files:
+                verdicts = asked(files[name], snapshot, settings, logged=False)
+            else:
+                verdicts = evaluate_one(StrategyId(name), snapshot, settings)
+            if isinstance(verdicts, Failure):
+                refused[f"{name}|error"] += 1
+                failed.setdefault(name, f"{history.symbol} {_moment(snapshot.t_ms)}: {verdicts.error}")
+                continue
+            for verdict in verdicts:
                 if isinstance(verdict, Signal):
                     signals.append(verdict)
                 else:
                     refused[f"{name}|{verdict.reason}"] += 1
         if signals:
             found.append(Found(bar, snapshot.t_ms, tuple(signals), snapshot.btc))
-    return Scan(tuple(found), asked, dict(sorted(refused.items())))
+    return Scan(tuple(found), count, dict(sorted(refused.items())), failed)
 
 
-def _candidates(masks: dict[StrategyId, Mask], start: int, stop: int) -> Iterator[tuple[int, list[StrategyId]]]:
+def _moment(t_ms: int) -> str:
+    return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _candidates(masks: Mapping[str, Mask], start: int, stop: int) -> Iterator[tuple[int, list[str]]]:
     if not masks:
         return
     some = np.logical_or.reduce(list(masks.values()))[start:stop]

@@ -65,7 +65,9 @@ def applied(job: Job, cell: Mapping[str, Any]) -> Job:
 
 def cell_id(job: Job, cell: Mapping[str, Any]) -> str:
     """The same for the same question, whoever asks it and wherever the files lie."""
-    asked = msgspec.structs.replace(job, folder="", funding_file="recorded" if job.funding_file else "")
+    own = tuple(msgspec.structs.replace(file, path="") for file in job.own)
+    funding = "recorded" if job.funding_file else ""
+    asked = msgspec.structs.replace(job, folder="", funding_file=funding, own=own)
     text = msgspec.json.encode([msgspec.to_builtins(asked), dict(cell)], order="deterministic")
     return sha256(text).hexdigest()[:16]
 

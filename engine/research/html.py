@@ -126,7 +126,7 @@ def _group(row: dict[str, Any], name: str) -> str:
 def _scores(result: Result, trades: Sequence[Trade]) -> str:
     parts: list[str] = []
     for name in result.job.names:
-        found = calibrate(trades, name.value)
+        found = calibrate(trades, name)
         if found is None:
             continue
         losses = ", ".join(f"{which} {value:.4f}" for which, value in found.log_loss.items())
@@ -135,7 +135,7 @@ def _scores(result: Result, trades: Sequence[Trade]) -> str:
              f"{one.log_loss_without:.4f}") for one in found.components
         ]  # fmt: skip
         parts.append(
-            f"<h3>{escape(name.value)}</h3><p>Fitted on {found.trained} trades, shown for the {found.tested} after "
+            f"<h3>{escape(name)}</h3><p>Fitted on {found.trained} trades, shown for the {found.tested} after "
             f"them. Score and net R correlate by {_number(found.score_correlation, '+.3f')}; log loss {losses}.</p>"
             + charts.reliability(found.reliability)
             + _table(("term", "mean points", "correlation", "fitted", "loss without"), rows)

@@ -1,7 +1,8 @@
 """Does anything know the future? Histories are cut at moments and everything is computed again without what came after.
 
 Whatever was known at the cut must be the same both ways: every indicator, the join of longer frames, swings, zones,
-verdicts, and the trades that had closed. Whoever reads a bar that had not closed is found by the difference.
+verdicts, and the trades that had closed. Whoever reads a bar that had not closed is found by the difference, and so is
+a strategy that remembers: it answers otherwise when it is asked again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.research import backtest, candidates, features, replay
 from engine.research.backtest import Job
 from engine.research.data import Tape, read_tape
 from engine.research.features import BtcHistory, History
+from engine.research.own import own_strategies
 from engine.research.prices import path_of
 from engine.research.snapshots import BASE, Snapshots
 from strategies import indicators as measures
@@ -48,7 +50,7 @@ class Inspection(msgspec.Struct, frozen=True):
 
 
 def inspect(job: Job, symbol: str, cuts: int = 4) -> Inspection:
-    """Cut one symbol's history at `cuts` moments spread over its later part. Raises DataFault."""
+    """Cut one symbol's history at `cuts` moments spread over its later part. Raises DataFault, UserStrategyFailed."""
     tape = read_tape(Path(job.folder), symbol, job.to_ms, job.minutes)
     whole = features.history_of(tape, job.settings)
     btc = backtest.btc_of(job)
@@ -159,7 +161,8 @@ class _Cut:
         """Signals by id, and trades that had closed by the cut."""
         job = self._job
         snapshots = Snapshots(history, job.settings, self._btc)
-        found = candidates.scan(history, snapshots, job.settings, job.names, window).found
+        own = own_strategies(job.own)
+        found = candidates.scan(history, snapshots, job.settings, job.house, window, own=own).found
         rules = replay.Rules(job.settings, job.exits, job.risk, job.fees)
         traded = replay.replay(history, path_of(history.frames[BASE], history.minutes), found, rules).trades
         signals = {f"{one.strategy} {one.id}": _signal(one) for at in found for one in at.signals}

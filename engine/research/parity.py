@@ -15,6 +15,7 @@ import msgspec
 from engine.research.candidates import scan, window_of
 from engine.research.data import Tape
 from engine.research.features import BtcHistory, history_of
+from engine.research.own import OwnFile, own_strategies
 from engine.research.prices import path_of
 from engine.research.replay import Rules, replay
 from engine.research.snapshots import BASE, Snapshots
@@ -58,12 +59,12 @@ class Parity(msgspec.Struct, frozen=True):
 
 def compare(
     rows: Sequence[SignalRow], incidents: Sequence[IncidentRow], tapes: Mapping[str, Tape], rules: Rules,
-    from_ms: int, to_ms: int,
+    from_ms: int, to_ms: int, own: Sequence[OwnFile] = (),
 ) -> Parity:  # fmt: skip
     """Replay [from, to) on the stored candles and compare it with what the journal says of the same time."""
     lived = {row.signal_id: row for row in rows if from_ms <= row.decided_ms < to_ms}
     live = {name: row for name, row in lived.items() if row.status not in SAID_NO}
-    signals, trades = _replayed(tapes, rules, from_ms, to_ms)
+    signals, trades = _replayed(tapes, rules, from_ms, to_ms, own)
     found: list[Difference] = []
     for name, row in live.items():
         if name not in signals:
@@ -91,7 +92,7 @@ def compare(
 
 
 def _replayed(
-    tapes: Mapping[str, Tape], rules: Rules, from_ms: int, to_ms: int
+    tapes: Mapping[str, Tape], rules: Rules, from_ms: int, to_ms: int, own: Sequence[OwnFile]
 ) -> tuple[dict[str, Signal], dict[str, Trade]]:
     settings = rules.settings
     histories = {symbol: history_of(tape, settings) for symbol, tape in tapes.items()}
@@ -102,7 +103,8 @@ def _replayed(
     for history in histories.values():
         frame_ms = history.frames[BASE].tf_ms
         window = window_of(history, from_ms - frame_ms, to_ms - frame_ms)
-        found = scan(history, Snapshots(history, settings, btc), settings, window=window).found
+        snapshots = Snapshots(history, settings, btc)
+        found = scan(history, snapshots, settings, window=window, own=own_strategies(own)).found
         done = replay(history, path_of(history.frames[BASE]), found, rules)
         named = {(one.strategy, one.side, one.bar_time_ms): one for at in found for one in at.signals}
         for trade in done.trades:

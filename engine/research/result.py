@@ -133,11 +133,20 @@ class Result(msgspec.Struct, frozen=True):
             rate = f"{self.job.assumed_funding:.4%} every eight hours" if self.job.assumed_funding else "zero"
             said.append(f"funding is recorded for {share:.0%} of the bars and assumed to be {rate} for the rest")
         said.append("order book and open interest are not recorded: rules that need them are silent")
+        return [*said, *self._failures()]
+
+    def _failures(self) -> list[str]:
+        """Closes at which a strategy of one's own gave no answer, because its code went wrong."""
+        said: list[str] = []
+        for name in dict.fromkeys(name for result in self.symbols for name in result.failed):
+            times = sum(result.refusals.get(f"{name}|error", 0) for result in self.symbols)
+            first = next(result.failed[name] for result in self.symbols if name in result.failed)
+            said.append(f"{name} failed at {times:,} closes and said nothing there, first on {first}")
         return said
 
     def _by_strategy(self, trades: Sequence[Trade]) -> dict[str, Any]:
         groups = grouped(trades, lambda trade: trade.strategy, intervals=True)
-        return {name.value: _short(groups.get(name.value, summary([]))) for name in self.job.names}
+        return {name: _short(groups.get(name, summary([]))) for name in self.job.names}
 
 
 def random_figures(results: Sequence[SymbolResult]) -> dict[str, Any]:

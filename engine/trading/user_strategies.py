@@ -78,12 +78,13 @@ class UserStrategy(msgspec.Struct, frozen=True, eq=False):
 # -- loading ---------------------------------------------------------------------------------------------------------
 
 
-def load_user_strategies(paths: Iterable[Path]) -> tuple[list[UserStrategy], list[Failure]]:
+def load_user_strategies(paths: Iterable[Path], logged: bool = True) -> tuple[list[UserStrategy], list[Failure]]:
     """Strategies of these files in order, and what is wrong with the files that give none."""
     loaded: list[UserStrategy] = []
     broken: list[Failure] = []
     for path in paths:
-        answer = attempt(f"user strategy {path.name}", partial(_load, path, {one.name for one in loaded}))
+        work = partial(_load, path, {one.name for one in loaded})
+        answer = attempt(f"user strategy {path.name}", work, logged)
         if isinstance(answer, Failure):
             broken.append(_told(answer, str(path)))
         else:
@@ -159,7 +160,7 @@ class UserStrategies:
     ) -> tuple[Signal | Refusal, ...] | Failure:
         """The verdict of one strategy, or why there is none."""
         standing, name = self._standing[strategy.name], f"{strategy.name} on {snapshot.symbol}"
-        work = partial(attempt, name, partial(judge, strategy, snapshot, settings))
+        work = partial(asked, strategy, snapshot, settings)
         standing.running = asyncio.get_running_loop().run_in_executor(self._executor, work)
         done, _ = await asyncio.wait((standing.running,), timeout=self._call_s)
         if not done:
@@ -168,7 +169,7 @@ class UserStrategies:
         answer: tuple[Signal | Refusal, ...] | Failure = standing.running.result()
         if isinstance(answer, Failure):
             standing.in_a_row += 1
-            return _told(answer, strategy.path)
+            return answer
         standing.in_a_row = 0
         return answer
 
@@ -179,6 +180,15 @@ class UserStrategies:
         if standing.close_ms != close_ms:
             standing.close_ms, standing.in_a_row = close_ms, 0
         return standing.in_a_row >= FAILURES_TO_REST
+
+
+def asked(
+    strategy: UserStrategy, snapshot: MarketSnapshot, settings: StrategySettings, logged: bool = True
+) -> tuple[Signal | Refusal, ...] | Failure:
+    """The verdict of the user's function, or the failure with its place in the file."""
+    name = f"{strategy.name} on {snapshot.symbol}"
+    answer = attempt(name, partial(judge, strategy, snapshot, settings), logged)
+    return _told(answer, strategy.path) if isinstance(answer, Failure) else answer
 
 
 def judge(strategy: UserStrategy, snapshot: MarketSnapshot, settings: StrategySettings) -> tuple[Signal | Refusal, ...]:

@@ -81,6 +81,7 @@ def test_first_hour_of_the_readme_goes_as_it_is_written(tmp_path: Path) -> None:
     assert re.search(r"bars_closed|bars closed", of("perpdeck demo"))
     assert re.search(r"2 symbols, [\d,]+ bars", of("perpdeck data pull"))
     assert "break_retest" in of("perpdeck backtest")
+    assert "ema_pullback" in of("perpdeck backtest")
     assert "<svg" in (home / "perpdeck" / "backtest.html").read_text()
     assert "passed" in of("perpdeck drill run")
     assert "disconnect" in of("perpdeck drill score")

@@ -1,0 +1,68 @@
+"""Strategies out of the user's own files in the laboratory: named in a job, loaded once by each process that runs it.
+
+They are asked at each close of their timeframe, as on the desk. There is nothing to look ahead with but what a file
+keeps between two calls, and `validate lookahead` finds that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.research.features import History, joined
+from engine.trading.user_strategies import UserStrategy, UserStrategyFailed, load_user_strategies
+
+BASE: Final = "15m"
+
+
+class OwnFile(msgspec.Struct, frozen=True):
+    """One file, by what stands in it: changed lines are another question."""
+
+    name: str
+    path: str
+    digest: str
+
+
+def own_file(strategy: UserStrategy) -> OwnFile:
+    """How a job names a strategy that was loaded. Raises OSError."""
+    return OwnFile(strategy.name, strategy.path, _digest(strategy.path))
+
+
+def own_strategies(files: Sequence[OwnFile]) -> list[UserStrategy]:
+    """The strategies of these files. Raises UserStrategyFailed for one that is gone, broken or changed since."""
+    return [_loaded(file) for file in files]
+
+
+_kept: dict[OwnFile, UserStrategy] = {}
+
+
+def _loaded(file: OwnFile) -> UserStrategy:
+    if file not in _kept:
+        found, broken = load_user_strategies([Path(file.path)], logged=False)
+        if broken:
+            raise UserStrategyFailed(Path(file.path).name, str(broken[0].error))
+        if _digest(file.path) != file.digest:
+            raise UserStrategyFailed(Path(file.path).name, "was changed while it was being measured")
+        _kept[file] = found[0]
+    return _kept[file]
+
+
+def _digest(path: str) -> str:
+    return sha256(Path(path).read_bytes()).hexdigest()
+
+
+def asked_at(history: History, strategy: UserStrategy) -> NDArray[np.bool_]:
+    """The 15m bars at whose close the strategy is asked about this symbol."""
+    base, frame = history.frames[BASE], history.frames[strategy.tf]
+    if not len(frame) or (strategy.symbols is not None and history.symbol not in strategy.symbols):
+        return np.zeros(len(base), dtype=np.bool_)
+    closes_ms = base.open_time + base.tf_ms
+    index = joined(frame, closes_ms)
+    due: NDArray[np.bool_] = (index >= 0) & (frame.open_time[index] + frame.tf_ms == closes_ms)
+    return due

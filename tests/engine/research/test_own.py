@@ -1,0 +1,147 @@
+"""Strategies of one's own in the laboratory: asked when they are due, traded like the others, honest about failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.research.backtest import Job, SymbolResult, run
+from engine.research.grid import cell_id
+from engine.research.lookahead import inspect
+from engine.research.own import OwnFile, own_file
+from engine.research.result import Result
+from engine.trading.user_strategies import UserStrategyFailed, load_user_strategies
+from tests.support.laboratory import folder_of
+
+pytest.importorskip("pyarrow", reason="reading Parquet needs the research extra")
+
+SYMBOLS = ("AAAUSDT", "BBBUSDT")
+BARS = 3000
+HOUR_MS = 3_600_000
+
+HEAD = """
+from engine.user import Condition, Proposal, Refused
+
+NAME = "mine"
+TIMEFRAME = "1h"
+
+def evaluate(snapshot):
+    bars = snapshot.frame("1h")
+"""
+NOON = """
+    if bars.index[-1].hour != 11:
+        return None
+    last = bars.iloc[-1]
+    return Proposal("long", stop=float(last.close * 0.985), score=4.0, kind="breakout")
+"""
+
+
+def file_of(folder: Path, body: str = NOON, head: str = HEAD) -> OwnFile:
+    path = folder / "mine.py"
+    path.write_text(head + body)
+    (strategy,), broken = load_user_strategies([path])
+    assert not broken
+    return own_file(strategy)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(tmp_path_factory.mktemp("own"), SYMBOLS, bars=BARS)
+
+
+def job_of(folder: Path, own: OwnFile, *names: str) -> Job:
+    return Job(folder=str(folder), symbols=SYMBOLS, strategies=names, own=(own,), draws=0)
+
+
+def ran(job: Job, workers: int = 1) -> Result:
+    return Result(job, tuple(run(job, workers)), 1.0)
+
+
+def of(result: Result, symbol: str) -> SymbolResult:
+    return next(one for one in result.symbols if one.symbol == symbol)
+
+
+def test_it_is_asked_at_each_close_of_its_timeframe_and_traded_at_the_next_open(folder: Path, tmp_path: Path) -> None:
+    result = ran(job_of(folder, file_of(tmp_path), "mine"))
+    for symbol in SYMBOLS:
+        assert of(result, symbol).asked == BARS // 4
+        verdicts = of(result, symbol).signals + sum(of(result, symbol).refusals.values())
+        assert verdicts == BARS // 4 // 24, "one at each noon"
+    trades = result.trades
+    assert len(trades) > 10
+    assert {trade.strategy for trade in trades} == {"mine"}
+    assert {trade.signal_ms % (24 * HOUR_MS) for trade in trades} == {12 * HOUR_MS}
+    assert {trade.entry_ms - trade.signal_ms for trade in trades} == {0}, "the bar that opens at the close"
+    row = result.row()
+    assert list(row["by_strategy"]) == ["mine"]
+    assert row["by_strategy"]["mine"]["trades"] == len(trades)
+
+
+def test_only_the_symbols_of_the_file_are_asked(folder: Path, tmp_path: Path) -> None:
+    own = file_of(tmp_path, head=HEAD.replace('TIMEFRAME = "1h"', 'TIMEFRAME = "1h"\nSYMBOLS = ["BBBUSDT"]'))
+    result = ran(job_of(folder, own, "mine"))
+    assert of(result, "AAAUSDT").asked == 0
+    assert of(result, "BBBUSDT").asked == BARS // 4
+
+
+def test_two_processes_find_the_same(folder: Path, tmp_path: Path) -> None:
+    job = job_of(folder, file_of(tmp_path), "mine", "action_price")
+    assert ran(job).fingerprint == ran(job, 2).fingerprint
+
+
+def test_code_that_fails_says_nothing_there_and_is_told_with_its_place(folder: Path, tmp_path: Path) -> None:
+    failing = file_of(tmp_path, "    if bars.index[-1].hour == 5:\n        return 1 / 0\n" + NOON)
+    result = ran(job_of(folder, failing, "mine"))
+    days = sum(of(result, symbol).refusals["mine|error"] for symbol in SYMBOLS)
+    assert days == 2 * (BARS // 4 // 24 + 1)
+    (note,) = [note for note in result.notes() if "mine" in note]
+    assert f"mine failed at {days} closes" in note
+    assert "AAAUSDT" in note
+    assert "mine.py:10: ZeroDivisionError" in note
+    assert len(result.trades) > 10, "the other closes are measured"
+
+
+def test_nobody_else_is_touched_by_it(folder: Path, tmp_path: Path) -> None:
+    alone = Job(folder=str(folder), symbols=SYMBOLS, strategies=("liquidity_sweep", "action_price"), draws=0)
+    beside = job_of(
+        folder, file_of(tmp_path, "    raise RuntimeError('no')\n"), "liquidity_sweep", "action_price", "mine"
+    )
+    assert [trade.row() for trade in ran(alone).trades] == [trade.row() for trade in ran(beside).trades]
+
+
+def test_other_lines_are_another_question_and_another_place_is_not(folder: Path, tmp_path: Path) -> None:
+    ours = job_of(folder, file_of(tmp_path), "mine")
+    (tmp_path / "elsewhere").mkdir()
+    moved = job_of(folder, file_of(tmp_path / "elsewhere"), "mine")
+    changed = job_of(folder, file_of(tmp_path, NOON.replace("4.0", "4.5")), "mine")
+    assert cell_id(ours, {}) == cell_id(moved, {})
+    assert cell_id(ours, {}) != cell_id(changed, {})
+
+
+def test_a_file_changed_or_gone_in_between_is_not_measured_as_the_old_one(folder: Path, tmp_path: Path) -> None:
+    own = file_of(tmp_path, NOON.replace("0.985", "0.984"))
+    file_of(tmp_path)
+    with pytest.raises(UserStrategyFailed, match=r"mine\.py: was changed"):
+        run(job_of(folder, own, "mine"))
+    (tmp_path / "mine.py").unlink()
+    with pytest.raises(UserStrategyFailed, match=r"mine\.py"):
+        run(job_of(folder, own, "mine"))
+
+
+def test_a_strategy_that_remembers_is_found_and_an_honest_one_is_not(folder: Path, tmp_path: Path) -> None:
+    honest = inspect(job_of(folder, file_of(tmp_path), "mine"), "AAAUSDT", 2)
+    assert honest.leaks == ()
+    assert honest.compared["signal"] > 5
+    own = file_of(tmp_path, "    seen.append(1)\n    if len(seen) % 7:\n        return None\n" + NOON,
+                  HEAD.replace("NAME =", "seen = []\nNAME ="))  # fmt: skip
+    remembers = inspect(job_of(folder, own, "mine"), "AAAUSDT", 2)
+    assert "signal" in {leak.kind for leak in remembers.leaks}
+
+
+def test_names_without_any_are_all_of_the_house_and_ones_own(folder: Path, tmp_path: Path) -> None:
+    job = job_of(folder, file_of(tmp_path))
+    assert job.names[-1] == "mine"
+    assert len(job.names) == len(set(job.names)) == 8
+    assert msgspec.structs.replace(job, strategies=("mine",)).house == ()
