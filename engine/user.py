@@ -3,6 +3,7 @@
     NAME = "ema_pullback"                        # lower case, as it is printed everywhere
     TIMEFRAME = "15m"                            # 15m, 1h, 4h or 1d: called after each close of it
     SYMBOLS = ("BTCUSDT", "ETHUSDT")             # optional: only these
+    PARAMS = {"fast": 20, "slow": 100}           # optional: what `evaluate` reads here, a sweep may change
 
     def evaluate(snapshot: Snapshot) -> Proposal | Refused | None: ...
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.research.own import OwnFile
 
 F = TypeVar("F", bound=Callable[..., Any])
+OWN = "own."  # begins the name of a parameter of a strategy of the user's
 
 
 class Day(click.ParamType[int]):
@@ -73,7 +74,8 @@ _OPTIONS = [
                  help="Recorded settlements."),
     click.option("--assumed-funding-bps", type=float, default=0.0, show_default=True,
                  help="Paid by longs every eight hours for which none was recorded."),
-    click.option("--set", "sets", multiple=True, type=Pairs(), metavar="KEY=VALUE", help="Any setting, for this call."),
+    click.option("--set", "sets", multiple=True, type=Pairs(), metavar="KEY=VALUE",
+                 help="Any setting, or own.STRATEGY.PARAMETER, for this call."),
     click.option("--seed", type=int, default=7, show_default=True),
     click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes; default one a core."),
 ]  # fmt: skip
@@ -90,6 +92,7 @@ def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
     """The question those options ask. Raises CommandFailed for what cannot be asked."""
     from engine.research.backtest import Job
     from engine.research.data import files_of
+    from engine.research.grid import GridFault, applied
     from engine.research.walk import Fees
 
     loaded = call.load(_flags(given)).settings
@@ -105,13 +108,17 @@ def job_of(call: Invocation, given: dict[str, Any], **more: Any) -> Job:
         raise CommandFailed(Exit.USAGE, "--from is not before --to", name="usage")
     taker = given["taker_bps"] if given["taker_bps"] is not None else loaded.risk.taker_bps
     maker = given["maker_bps"] if given["maker_bps"] is not None else taker
-    return Job(
+    job = Job(
         folder=str(folder), symbols=tuple(sorted(set(symbols))), settings=loaded.strategies, exits=loaded.exits,
         risk=loaded.risk, fees=Fees(taker / 1e4, maker / 1e4, given["slippage_bps"] / 1e4), strategies=names,
         own=own, from_ms=given["from_ms"], to_ms=given["to_ms"], seed=given["seed"],
         funding_file=str(given["funding"]) if given["funding"] is not None else "",
         assumed_funding=given["assumed_funding_bps"] / 1e4, **more,
     )  # fmt: skip
+    try:
+        return applied(job, {key: value for key, value in _sets(given).items() if key.startswith(OWN)})
+    except GridFault as fault:
+        raise CommandFailed(Exit.USAGE, str(fault), name="usage") from fault
 
 
 @contextmanager
@@ -176,10 +183,14 @@ def workers_of(given: dict[str, Any]) -> int:
     return int(given["workers"] or len(os.sched_getaffinity(0)))
 
 
-def _flags(given: dict[str, Any]) -> dict[str, Any]:
+def _sets(given: dict[str, Any]) -> dict[str, Any]:
     import yaml
 
-    flags: dict[str, Any] = {key: yaml.safe_load(text) for key, text in given["sets"]}
+    return {key: yaml.safe_load(text) for key, text in given["sets"]}
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
+    flags = {key: value for key, value in _sets(given).items() if not key.startswith(OWN)}
     if given["zones"] is not None:
         flags["strategies.zones.provider"] = given["zones"]
     if given["estimate_flow"]:

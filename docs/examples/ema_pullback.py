@@ -6,6 +6,7 @@ from engine.user import Condition, Proposal, Snapshot
 
 NAME = "ema_pullback"
 TIMEFRAME = "15m"
+PARAMS = {"fast": 20, "slow": 100, "stop_atr": 0.5}
 
 
 def evaluate(snapshot: Snapshot) -> Proposal | None:
@@ -14,7 +15,7 @@ def evaluate(snapshot: Snapshot) -> Proposal | None:
     bars = snapshot.frame("15m")
     if len(bars) < 250:
         return None
-    bars["fast"], bars["slow"] = bars.ta.ema(length=20), bars.ta.ema(length=100)
+    bars["fast"], bars["slow"] = bars.ta.ema(length=PARAMS["fast"]), bars.ta.ema(length=PARAMS["slow"])
     bars["atr"], bars["rsi"] = bars.ta.atr(length=14), bars.ta.rsi(length=14)
     last, side = bars.iloc[-1], snapshot.trend
     dip = last.low if side > 0 else last.high
@@ -24,7 +25,7 @@ def evaluate(snapshot: Snapshot) -> Proposal | None:
     rested = 40 <= last.rsi <= 60
     return Proposal(
         side="long" if side > 0 else "short",
-        stop=float(dip - side * 0.5 * last["atr"]),
+        stop=float(dip - side * PARAMS["stop_atr"] * last["atr"]),
         score=3.0 + abs(float(last.fast - last.slow) / float(last["atr"])) / 4,
         conditions=(
             Condition("turned", bool(turned), need="a bar in the trade's colour"),

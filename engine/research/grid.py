@@ -1,6 +1,7 @@
 """Which parameters are tried: every combination of a grid, or some of them drawn at random.
 
 A grid file is a mapping with `parameters` (setting -> values), and optionally `random` (how many to draw) and `seed`.
+Beside settings, `own.STRATEGY.PARAMETER` is a parameter of a strategy out of a file.
 """
 
 from __future__ import annotations
@@ -56,11 +57,26 @@ def applied(job: Job, cell: Mapping[str, Any]) -> Job:
     """The job with some settings changed, by the names of the configuration. Raises GridFault."""
     for key, value in cell.items():
         block, _, rest = key.partition(".")
+        if block == "own":
+            job = _own(job, rest, value, key)
+            continue
         if block not in BLOCKS or not rest:
-            raise GridFault(f"{key}: settings of {', '.join(BLOCKS)} can be tried")
+            raise GridFault(f"{key}: settings of {', '.join(BLOCKS)} can be tried, and own.STRATEGY.PARAMETER")
         field = BLOCKS[block]
         job = msgspec.structs.replace(job, **{field: _with(getattr(job, field), rest.split("."), value, key)})
     return job
+
+
+def _own(job: Job, rest: str, value: Any, key: str) -> Job:
+    name, _, param = rest.partition(".")
+    if name not in {file.name for file in job.own}:
+        asked = ", ".join(file.name for file in job.own) or "none"
+        raise GridFault(f"{key}: {name!r} is not among the strategies of your own that are asked ({asked})")
+    try:
+        own = tuple(file.with_param(param, value) if file.name == name else file for file in job.own)
+    except ValueError as error:
+        raise GridFault(f"{key}: {error}") from error
+    return msgspec.structs.replace(job, own=own)
 
 
 def cell_id(job: Job, cell: Mapping[str, Any]) -> str:

@@ -16,22 +16,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.research.features import History, joined
-from engine.trading.user_strategies import UserStrategy, UserStrategyFailed, load_user_strategies
+from engine.trading.user_strategies import Param, UserStrategy, UserStrategyFailed, load_user_strategies
 
 BASE: Final = "15m"
 
 
 class OwnFile(msgspec.Struct, frozen=True):
-    """One file, by what stands in it: changed lines are another question."""
+    """One file, by what stands in it: changed lines are another question, and so are other parameters."""
 
     name: str
     path: str
     digest: str
+    params: tuple[tuple[str, Param], ...] = ()
+
+    def with_param(self, name: str, value: Param) -> OwnFile:
+        """The same file with another value of one of its parameters. Raises ValueError for what it does not have."""
+        known = dict(self.params)
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ValueError(f"{self.name} has no parameter {name!r}, {has}")
+        if not isinstance(value, type(known[name])) and not (type(value) is int and type(known[name]) is float):
+            raise ValueError(f"{value!r} is no {type(known[name]).__name__}, as it is in the file")
+        return msgspec.structs.replace(self, params=tuple({**known, name: value}.items()))
 
 
 def own_file(strategy: UserStrategy) -> OwnFile:
     """How a job names a strategy that was loaded. Raises OSError."""
-    return OwnFile(strategy.name, strategy.path, _digest(strategy.path))
+    return OwnFile(strategy.name, strategy.path, _digest(strategy.path), tuple(strategy.params.items()))
 
 
 def own_strategies(files: Sequence[OwnFile]) -> list[UserStrategy]:
@@ -49,6 +60,7 @@ def _loaded(file: OwnFile) -> UserStrategy:
             raise UserStrategyFailed(Path(file.path).name, str(broken[0].error))
         if _digest(file.path) != file.digest:
             raise UserStrategyFailed(Path(file.path).name, "was changed while it was being measured")
+        found[0].params.update(file.params)  # the dict its own code reads, loaded for this question alone
         _kept[file] = found[0]
     return _kept[file]
 

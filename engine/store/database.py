@@ -20,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from engine.errors import StoreError
 
 Which = Literal["trading", "history"]
-CACHE_KIB = 64 * 1024
+WRITER_CACHE_KIB = 64 * 1024  # a bulk load touches the leaves of every symbol
+READER_CACHE_KIB = 8 * 1024  # beyond it the system's own cache serves as well, and is given back when needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _sqlite(path: Path, database: Database, read_only: bool) -> Engine:
             full = database.which == "trading"
             level = ("FULL" if full else "NORMAL") if database.durable else "OFF"
             cursor.execute(f"PRAGMA synchronous = {level}")
-        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        cursor.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}")
         cursor.execute("PRAGMA foreign_keys = ON")
         if read_only:
             cursor.execute("PRAGMA query_only = ON")

@@ -42,6 +42,7 @@ from strategies.settings import StrategySettings
 from strategies.side import signal_id
 from strategies.stops import Unplaced, place_stop
 
+Param = bool | int | float | str
 CALLED_ON = ("15m", "1h", "4h", "1d")
 CALL_S = 0.5
 FAILURES_TO_REST = 5
@@ -60,13 +61,14 @@ class UserStrategyFailed(DeskError):
 
 
 class UserStrategy(msgspec.Struct, frozen=True, eq=False):
-    """One loaded file. `symbols` None: all of them."""
+    """One loaded file. `symbols` None: all of them. `params` is the dict its code reads."""
 
     name: str
     tf: str
     path: str
     symbols: frozenset[str] | None
     run: Callable[[Any], Any]
+    params: dict[str, Param] = {}
 
     def due(self, snapshot: MarketSnapshot) -> bool:
         """Whether its timeframe has just closed with a bar for this symbol."""
@@ -107,6 +109,7 @@ def _load(path: Path, taken: set[str]) -> UserStrategy:
 def _described(module: ModuleType, path: Path, taken: set[str]) -> UserStrategy:
     name, tf = getattr(module, "NAME", None), getattr(module, "TIMEFRAME", "15m")
     symbols, run = getattr(module, "SYMBOLS", None), getattr(module, "evaluate", None)
+    params = getattr(module, "PARAMS", {})
 
     def wrong(what: str) -> UserStrategyFailed:
         return UserStrategyFailed(path.name, what)
@@ -119,9 +122,13 @@ def _described(module: ModuleType, path: Path, taken: set[str]) -> UserStrategy:
         raise wrong(f"TIMEFRAME must be one of {', '.join(CALLED_ON)}")
     if symbols is not None and (isinstance(symbols, str) or not all(isinstance(one, str) for one in symbols)):
         raise wrong("SYMBOLS must be a list of symbols")
+    if not isinstance(params, dict) or not all(
+        isinstance(key, str) and key.isidentifier() and isinstance(value, Param) for key, value in params.items()
+    ):
+        raise wrong("PARAMS must be a dict of words to numbers, texts or truths")
     if not callable(run):
         raise wrong("evaluate(snapshot) is missing")
-    return UserStrategy(name, tf, str(path), None if symbols is None else frozenset(symbols), run)
+    return UserStrategy(name, tf, str(path), None if symbols is None else frozenset(symbols), run, params)
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------

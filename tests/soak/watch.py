@@ -171,18 +171,18 @@ class Recorder:
 
 @dataclass
 class Meter:
-    """Memory and files of the engine over exchange time: (hours, MiB, files)."""
+    """Memory, files and connections to the exchange over exchange time: (hours, MiB, files, connections)."""
 
     desk: ServedDesk
     since_ms: int
-    rows: list[tuple[float, float, int]] = field(default_factory=list)
+    rows: list[tuple[float, float, int, int]] = field(default_factory=list)
 
     async def run(self) -> None:
         told = 0
         while True:
             now_ms = await asyncio.to_thread(self.desk.server_ms)
             hours = (now_ms - self.since_ms) / 3_600_000
-            self.rows.append((hours, self.desk.rss_mb(), self.desk.open_files()))
+            self.rows.append((hours, self.desk.rss_mb(), self.desk.open_files(), self.desk.connections()))
             if int(hours) > told:
                 told = int(hours)
                 print(f"  {hours:5.1f} h, {self.rows[-1][1]:.0f} MiB, {self.rows[-1][2]} files", flush=True)

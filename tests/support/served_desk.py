@@ -140,6 +140,17 @@ class ServedDesk:
         """File descriptors the engine holds."""
         return len(list((Path("/proc") / str(self._pid) / "fd").iterdir()))
 
+    def connections(self) -> int:
+        """Those of them that lead to the exchange."""
+        peer = f":{int(str(self.ready['rest']).rpartition(':')[2]):04X}"
+        rows = [line.split() for line in (Path("/proc") / str(self._pid) / "net/tcp").read_text().splitlines()[1:]]
+        theirs = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(peer)}
+        found = 0
+        for file in (Path("/proc") / str(self._pid) / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found += str(file.readlink()) in theirs
+        return found
+
     @property
     def _pid(self) -> int:
         assert self._engine is not None

@@ -17,11 +17,12 @@ MINE = """
 from engine.user import Proposal
 
 NAME = "mine"
+PARAMS = {"stop": 0.015}
 TIMEFRAME = "1h"
 
 def evaluate(snapshot):
     close = float(snapshot.frame("1h").close.iloc[-1])
-    return Proposal("short", stop=close * 1.015, score=3.5)
+    return Proposal("short", stop=close * (1 + PARAMS["stop"]), score=3.5)
 """
 PLAIN = ("--workers", "1", "--no-minutes", "--draws", "0")
 
@@ -80,7 +81,7 @@ def test_a_file_of_the_settings_that_does_not_load_is_told_and_left_out(
     code, row, said = call(capsys, tmp_path, "backtest", "--data", str(folder), *PLAIN)
     assert code == 0
     assert "mine" not in row["by_strategy"]
-    assert "left out mine.py:11: SyntaxError" in said
+    assert "left out mine.py:12: SyntaxError" in said
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,7 @@ def test_a_file_of_the_settings_that_does_not_load_is_told_and_left_out(
         (MINE, "theirs", "usage", "no strategy 'theirs'"),
         (MINE.replace('"1h"\n', '"7m"\n'), "FILE", "bad_strategy", "TIMEFRAME must be one of 15m, 1h, 4h, 1d"),
         (MINE.replace('"mine"', '"pullback"'), "FILE", "bad_strategy", "NAME pullback is taken"),
+        (MINE.replace("0.015}", "[]}"), "FILE", "bad_strategy", "PARAMS must be a dict of words to numbers"),
         (None, "FILE", "bad_strategy", "mine.py: FileNotFoundError"),
     ],
 )
@@ -110,13 +112,19 @@ def test_every_tool_of_the_laboratory_takes_it(
 ) -> None:
     desk_with(tmp_path)
     grid = tmp_path / "grid.yaml"
-    grid.write_text("parameters: {exits.trail_atr: [2.0, 3.0]}\n")
+    grid.write_text("parameters: {exits.trail_atr: [2.0, 3.0], own.mine.stop: [0.015, 0.02]}\n")
     shared = ("--data", str(folder), "--workers", "1", "--strategy", "mine")
     code, value, _ = call(capsys, tmp_path, "validate", "lookahead", *shared, "--cuts", "1")
     assert (code, value["ok"]) == (0, True)
     assert value["compared"]["signal"] > 0
     code, value, _ = call(capsys, tmp_path, "sweep", str(grid), *shared)
     assert code == 0
-    assert [cell["trades"] > 0 for cell in value["cells"]] == [True, True]
+    by_stop = {cell["cell"]["own.mine.stop"]: cell["fingerprint"] for cell in value["cells"] if cell["trades"]}
+    assert len(set(by_stop.values())) == 2, "another stop is another result"
+    code, wide, _ = call(capsys, tmp_path, "backtest", *shared, "--draws", "0", "--set", "own.mine.stop=0.02")
+    assert (code, wide["by_strategy"]["mine"]["trades"] > 0) == (0, True)
+    code, value, _ = call(capsys, tmp_path, "backtest", *shared, "--set", "own.mine.stopp=0.02")
+    assert (code, value["error"]["code"]) == (2, "usage")
+    assert "has no parameter 'stopp', it has stop" in value["error"]["message"]
     code, value, _ = call(capsys, tmp_path, "validate", "significance", *shared, "--sets", "10")
     assert code == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from engine.research.backtest import Job, SymbolResult, run
-from engine.research.grid import cell_id
+from engine.research.grid import GridFault, applied, cell_id
 from engine.research.lookahead import inspect
 from engine.research.own import OwnFile, own_file
 from engine.research.result import Result
@@ -145,3 +146,38 @@ def test_names_without_any_are_all_of_the_house_and_ones_own(folder: Path, tmp_p
     assert job.names[-1] == "mine"
     assert len(job.names) == len(set(job.names)) == 8
     assert msgspec.structs.replace(job, strategies=("mine",)).house == ()
+
+
+PARAMETERS = HEAD.replace("NAME =", 'PARAMS = {"hour": 11, "give": 0.015}\nNAME =')
+AT_AN_HOUR = NOON.replace("!= 11", '!= PARAMS["hour"]').replace("0.985", '(1 - PARAMS["give"])')
+
+
+def test_other_parameters_are_read_by_its_code_and_are_another_question(folder: Path, tmp_path: Path) -> None:
+    plain = ran(job_of(folder, file_of(tmp_path), "mine"))
+    job = job_of(folder, file_of(tmp_path, AT_AN_HOUR, PARAMETERS), "mine")
+    assert ran(job).fingerprint == plain.fingerprint
+    cell = {"own.mine.hour": 3}
+    early = ran(applied(job, cell), 2)
+    assert {trade.signal_ms % (24 * HOUR_MS) for trade in early.trades} == {4 * HOUR_MS}
+    assert cell_id(job, cell) != cell_id(job, {})
+    assert ran(job).fingerprint == plain.fingerprint, "nothing of another question is left"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("own.mine.minute", 3, "mine has no parameter 'minute', it has hour, give"),
+        ("own.mine", 3, "mine has no parameter ''"),
+        ("own.theirs.hour", 3, "'theirs' is not among the strategies of your own that are asked (mine)"),
+        ("own.mine.hour", "noon", "'noon' is no int, as it is in the file"),
+        ("own.mine.hour", 3.5, "3.5 is no int, as it is in the file"),
+        ("nothing.mine", 3, "own.STRATEGY.PARAMETER"),
+    ],
+)
+def test_parameters_that_are_not_there_cannot_be_tried(
+    folder: Path, tmp_path: Path, key: str, value: object, said: str
+) -> None:
+    job = job_of(folder, file_of(tmp_path, AT_AN_HOUR, PARAMETERS), "mine")
+    with pytest.raises(GridFault, match=re.escape(said)):
+        applied(job, {key: value})
+    assert applied(job, {"own.mine.give": 1}).own[0].params == (("hour", 11), ("give", 1))
