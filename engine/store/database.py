@@ -20,8 +20,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from engine.errors import StoreError
 
 Which = Literal["trading", "history"]
-WRITER_CACHE_KIB = 64 * 1024  # a bulk load touches the leaves of every symbol
-READER_CACHE_KIB = 8 * 1024  # beyond it the system's own cache serves as well, and is given back when needed
+LOAD_CACHE_KIB = 64 * 1024  # a bulk load of candles touches the leaves of every symbol
+CACHE_KIB = 8 * 1024  # for the rest the system's own cache serves as well, and is given back when needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ def _sqlite(path: Path, database: Database, read_only: bool) -> Engine:
             full = database.which == "trading"
             level = ("FULL" if full else "NORMAL") if database.durable else "OFF"
             cursor.execute(f"PRAGMA synchronous = {level}")
-        cursor.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}")
+        loads = database.which == "history" and not read_only
+        cursor.execute(f"PRAGMA cache_size = -{LOAD_CACHE_KIB if loads else CACHE_KIB}")
         cursor.execute("PRAGMA foreign_keys = ON")
         if read_only:
             cursor.execute("PRAGMA query_only = ON")
