@@ -112,7 +112,7 @@ def test_every_tool_of_the_laboratory_takes_it(
 ) -> None:
     desk_with(tmp_path)
     grid = tmp_path / "grid.yaml"
-    grid.write_text("parameters: {exits.trail_atr: [2.0, 3.0], own.mine.stop: [0.015, 0.02]}\n")
+    grid.write_text("parameters: {exits.trail_atr: [2.0, 3.0], own.mine.stop: [0.015, 0.012]}\n")
     shared = ("--data", str(folder), "--workers", "1", "--strategy", "mine")
     code, value, _ = call(capsys, tmp_path, "validate", "lookahead", *shared, "--cuts", "1")
     assert (code, value["ok"]) == (0, True)
@@ -121,8 +121,8 @@ def test_every_tool_of_the_laboratory_takes_it(
     assert code == 0
     by_stop = {cell["cell"]["own.mine.stop"]: cell["fingerprint"] for cell in value["cells"] if cell["trades"]}
     assert len(set(by_stop.values())) == 2, "another stop is another result"
-    code, wide, _ = call(capsys, tmp_path, "backtest", *shared, "--draws", "0", "--set", "own.mine.stop=0.02")
-    assert (code, wide["by_strategy"]["mine"]["trades"] > 0) == (0, True)
+    code, near, _ = call(capsys, tmp_path, "backtest", *shared, "--draws", "0", "--set", "own.mine.stop=0.012")
+    assert (code, near["by_strategy"]["mine"]["trades"] > 0) == (0, True)
     code, value, _ = call(capsys, tmp_path, "backtest", *shared, "--set", "own.mine.stopp=0.02")
     assert (code, value["error"]["code"]) == (2, "usage")
     assert "has no parameter 'stopp', it has stop" in value["error"]["message"]
