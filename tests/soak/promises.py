@@ -25,7 +25,7 @@ SEEN_S = NAKED_S + 2 * LOOK_S  # a spell is seen a look late at its beginning an
 GROWTH_PCT_A_DAY = 5.0
 SHORT_H = 12.0  # a shorter run fills caches; its slope says nothing of a day
 FILES_MORE = 5
-CONNECTIONS = 64 + 8  # the pool of requests, and streams with the ones that replace them
+CONNECTIONS = 64 + 8 + 8  # the pool of requests, that of downloads at their width of four, streams and their successors
 ENDS = (["approved"], ["approved", "refused"], ["refused"], ["rejected"], ["expired"])
 TRIES = 60
 
