@@ -43,6 +43,16 @@ class Clock(Protocol):
         ...
 
 
+async def sleep_or(clock: Clock, seconds: float, event: asyncio.Event) -> None:
+    """Wait on machine time, or until the event is set."""
+    slept, told = asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({slept, told}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        slept.cancel()
+        told.cancel()
+
+
 class SystemClock:
     """The machine's UTC clock, corrected by the measured offset to the exchange, optionally running faster.
 

@@ -223,17 +223,16 @@ def _strategies(call: Invocation, settings: Settings, asked: list[str]) -> tuple
     loaded, broken = load_user_strategies(paths, logged=False)
     if broken:
         raise CommandFailed(Exit.USAGE, str(broken[0].error), name="bad_strategy")
-    given = [own_file(strategy) for strategy in loaded]
+    chosen = {strategy.name: own_file(strategy) for strategy in loaded}
     named = {file.name: file for file in own_files(call, settings)}
     for name in asked:
-        if name in house or name.endswith(".py"):
+        if name in house or name in chosen or name.endswith(".py"):
             continue
         if name not in named:
             known = f"one of {', '.join((*house, *named))}, or a file of yours that ends in .py"
             raise CommandFailed(Exit.USAGE, f"no strategy {name!r}", name="usage", hint=known)
-        given.append(named[name])
-    names = [name for name in asked if name in house]
-    return (*names, *(file.name for file in given)), tuple(dict.fromkeys(given))
+        chosen[name] = named[name]
+    return (*(name for name in asked if name in house), *chosen), tuple(chosen.values())
 
 
 def read_yaml(file: Path) -> Any:

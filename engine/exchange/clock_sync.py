@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from engine.clock import Clock, SystemClock, wall_ms
+from engine.clock import Clock, SystemClock, sleep_or, wall_ms
 from engine.errors import ClockSkew, ExchangeError
 
 log = structlog.get_logger("exchange")
@@ -110,7 +110,7 @@ class ClockSync:
         self._check_s = check_min * 60.0
         self._known = not isinstance(clock, SystemClock)
         self._measuring = asyncio.Lock()
-        self._doubted = asyncio.Event()
+        self._doubted = asyncio.Event()  # a measurement ended with nothing
         self._jump_ms: float | None = None
         self._last: Reading | None = None
         self._delay_s = self._check_s
@@ -186,7 +186,8 @@ class ClockSync:
         to see the end of its measurement, and nobody else is sent who could meet another.
         """
         while True:
-            await self._rest()
+            await sleep_or(self._clock, self._delay_s, self._doubted)
+            self._doubted.clear()
             try:
                 await self.check()
             except ExchangeError as error:
@@ -210,17 +211,6 @@ class ClockSync:
             finally:
                 if not self._known:
                     self._doubted.set()
-
-    async def _rest(self) -> None:
-        """Until the next check is due, or until a measurement ended with nothing."""
-        due = asyncio.ensure_future(self._clock.sleep(self._delay_s))
-        doubted = asyncio.ensure_future(self._doubted.wait())
-        try:
-            await asyncio.wait({due, doubted}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            due.cancel()
-            doubted.cancel()
-        self._doubted.clear()
 
     async def trusted(self) -> None:
         """Returns when timestamps can be trusted, after a measurement under way. Raises ClockSkew."""

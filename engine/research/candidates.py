@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.research.features import History, joined
+from engine.research.features import History, joined, just_closed
 from engine.research.narrow import narrowed
 from engine.research.own import asked_at
 from engine.research.snapshots import BASE, Snapshots
@@ -77,8 +77,7 @@ def masks_of(
             screened = strategy.screen(frame, measured, settings)
             if narrow:
                 screened = narrowed(name, frame, measured, settings, screened)
-            index = joined(frame, closes_ms)
-            due = (index >= 0) & (frame.open_time[index] + frame.tf_ms == closes_ms)
+            index, due = just_closed(frame, closes_ms)
             mask = due & screened[index]
         if name is not StrategyId.ACTION_PRICE:  # it refuses by itself, with a reason
             allowed = np.array([state in strategy.regimes for state in STATES])

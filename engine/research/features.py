@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.research.data import FundingRates, Tape
 from strategies.btc import btc_context
@@ -81,6 +82,13 @@ def fold_frame(candles: Candles, tf: str) -> Candles:
 def joined(frame: Candles, closes_ms: I64) -> I64:
     """Index of the last bar of a frame that had closed at each moment, -1 where there was none (1.6)."""
     return np.searchsorted(frame.open_time, closes_ms - frame.tf_ms, side="right") - 1
+
+
+def just_closed(frame: Candles, closes_ms: I64) -> tuple[I64, NDArray[np.bool_]]:
+    """For each moment the index of the last closed bar of a frame, and whether it closed right then."""
+    index = joined(frame, closes_ms)
+    due: NDArray[np.bool_] = (index >= 0) & (frame.open_time[index] + frame.tf_ms == closes_ms)
+    return index, due
 
 
 def funding_history(rates: FundingRates) -> FundingHistory:

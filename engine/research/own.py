@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.research.features import History, joined
+from engine.research.features import History, just_closed
+from engine.research.snapshots import BASE
 from engine.trading.user_strategies import Param, UserStrategy, UserStrategyFailed, load_user_strategies
-
-BASE: Final = "15m"
 
 
 class OwnFile(msgspec.Struct, frozen=True):
@@ -57,7 +55,7 @@ def _loaded(file: OwnFile) -> UserStrategy:
     if file not in _kept:
         found, broken = load_user_strategies([Path(file.path)], logged=False)
         if broken:
-            raise UserStrategyFailed(Path(file.path).name, str(broken[0].error))
+            raise broken[0].error
         if _digest(file.path) != file.digest:
             raise UserStrategyFailed(Path(file.path).name, "was changed while it was being measured")
         found[0].params.update(file.params)  # the dict its own code reads, loaded for this question alone
@@ -74,7 +72,4 @@ def asked_at(history: History, strategy: UserStrategy) -> NDArray[np.bool_]:
     base, frame = history.frames[BASE], history.frames[strategy.tf]
     if not len(frame) or (strategy.symbols is not None and history.symbol not in strategy.symbols):
         return np.zeros(len(base), dtype=np.bool_)
-    closes_ms = base.open_time + base.tf_ms
-    index = joined(frame, closes_ms)
-    due: NDArray[np.bool_] = (index >= 0) & (frame.open_time[index] + frame.tf_ms == closes_ms)
-    return due
+    return just_closed(frame, base.open_time + base.tf_ms)[1]

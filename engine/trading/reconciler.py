@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from engine.bus import Bus
-from engine.clock import Clock
+from engine.clock import Clock, sleep_or
 from engine.errors import DataError, ExchangeError, Rejected
 from engine.exchange.orders import Gateway, OrderState
 from engine.money import ZERO, Instrument
@@ -216,14 +216,7 @@ class Reconciler:
         """Wait for the next whole look, a question, or the moment a doubt may be asked about again."""
         self._asked.clear()
         due_ms = min([next_whole_ms, *(self._doubts.get(symbol, 0.0) + _DOUBT_EVERY_MS for symbol in self._waiting)])
-        wait_s = max(0.05, (due_ms - self._clock.mono_ms()) / 1000)
-        asked = asyncio.ensure_future(self._asked.wait())
-        slept = asyncio.ensure_future(self._clock.sleep(wait_s))
-        try:
-            await asyncio.wait({asked, slept}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            asked.cancel()
-            slept.cancel()
+        await sleep_or(self._clock, max(0.05, (due_ms - self._clock.mono_ms()) / 1000), self._asked)
 
     # -- one fix each -----------------------------------------------------------------------------------------------
 
